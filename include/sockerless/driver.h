@@ -7,8 +7,9 @@
  *
  * Rules for the whole interface
  *  - Threads: everything is called on the daemon's one loop thread, and the host's functions may be called on that
- *    thread only, except host->post(). An operation must not block; what can only block goes to
- *    host->work().
+ *    thread only, except post(), log(), now_wall(), now_mono() and random(), which any thread may call. An
+ *    operation must not block; what can only block goes to host->work().
+ *  - No surprises on the stack: the host never calls the driver from inside one of the host's functions.
  *  - Operations are asynchronous: each gets a request struct and a `struct skl_call *`. The request and all it points to
  *    is borrowed until the call is completed. The driver completes each call exactly once with
  *    host->complete(), never before the operation has returned (the host enforces it: an early completion is
@@ -18,7 +19,9 @@
  *    complete within SKL_CANCEL_GRACE_NS after a cancel is reported and its call is completed by the host; a
  *    completion that comes after that is ignored and reported.
  *  - Structs begin with `size` and are only ever appended to. A reader tests for a field with SKL_HAS(). Whoever makes a
- *    struct zeroes it first.
+ *    struct zeroes it first and sets size to sizeof. Fields that the 1.0 header has need no test. The elements of an array
+ *    of such structs all have the same size, and the reader steps by that, not by its own sizeof. The few structs without
+ *    a size (skl_kv, skl_http_header, skl_error) never change.
  *  - Strings are UTF-8, NUL-terminated unless they have a length; NULL where the comment says so.
  *  - Times are int64_t nanoseconds; wall-clock times count from the Unix epoch.
  *  - Errors: sockerless/error.h. Keep the cloud's own words. Never put a secret in.
@@ -87,7 +90,7 @@ struct skl_option {
     int64_t min, max;          /* INT, DURATION; both 0: no bounds */
 };
 
-/* The validated options, in the table's order; one value per option. */
+/* One validated option. open() gets an array of pointers to them in the table's order. */
 struct skl_value {
     uint32_t size;
     uint32_t is_set;           /* 1: came from file or environment, 0: the default */
@@ -100,6 +103,8 @@ struct skl_kv {
     const char *key;
     const char *value;
 };
+
+#define SKL_PROCESS_MAX 16384u
 
 struct skl_container {
     uint32_t size;
@@ -121,7 +126,7 @@ struct skl_container {
     const char *agent_token;     /* secret */
     const char *agent_callback_url;
     /* What SOCKERLESS_PROCESS should hold, base64 of JSON (agent/README): argv, env the cloud may refuse, cwd,
-     * user, tty. Longer than process_max bytes: NULL, and it travels over the link. */
+     * user, tty. NULL when longer than SKL_PROCESS_MAX bytes: then it travels over the agent's link. */
     const char *process;
     const char *daemon_id;       /* of this daemon: for the label that marks what it owns */
     const char *handle;          /* what create() returned; NULL in create() */
@@ -182,7 +187,7 @@ struct skl_list_item {
 };
 struct skl_list_result {
     uint32_t size;
-    uint32_t count;
+    uint32_t count;              /* <= SKL_LIST_MAX */
     const struct skl_list_item *items;
     uint32_t complete;           /* 0: parts could not be read: absent does not mean gone */
 };
@@ -206,7 +211,7 @@ enum {
                                progress fails with `reason` */
     SKL_END_TIMEOUT = 3,    /* the function's own time limit; the process may live on */
     SKL_END_LOST = 4,       /* the connection broke; how the command ended is unknown */
-    SKL_END_CANCELED = 5    /* after kill() or remove() */
+    SKL_END_CANCELED = 5    /* after kill(), or while remove() is in progress */
 };
 
 /* ---- the driver ---- */
@@ -216,13 +221,15 @@ struct skl_ops {
      * create leaves nothing behind. */
     void (*create)(struct skl_instance *inst, struct skl_call *call, const struct skl_create_req *req);
     /* REQUIRED. Begins a run. Completes once the run was handed to the cloud (the request is on its way); the end of
-     * the run comes later, once, through host->run_ended(), also when the run fails before the command began. If the
-     * call completes with an error there is no run and no run_ended. Never sent to the cloud twice. */
+     * the run comes once, through host->run_ended(), also when the run fails before the command began. (run_ended()
+     * may come before complete(): the host keeps the order for the core.) If the call completes with an error there is no
+     * run and no run_ended. Never sent to the cloud twice. */
     void (*start)(struct skl_instance *inst, struct skl_call *call, const struct skl_start_req *req);
     /* REQUIRED. Ends the invocation of the current run if there is one; run_ended(SKL_END_CANCELED) follows or came
      * before. No run: success. */
     void (*kill)(struct skl_instance *inst, struct skl_call *call, const struct skl_kill_req *req);
-    /* REQUIRED. Deletes the resource; what is gone already is success. On failure the host tries again later. */
+    /* REQUIRED. Deletes the resource; what is gone already is success. On failure the host tries again later. A run that is
+     * still on is given up: after a success nobody waits for its run_ended(). */
     void (*remove)(struct skl_instance *inst, struct skl_call *call, const struct skl_remove_req *req);
     /* REQUIRED. The cloud's log of the container, as lines. */
     void (*logs)(struct skl_instance *inst, struct skl_call *call, const struct skl_logs_req *req);
@@ -242,13 +249,17 @@ struct skl_driver {
     const char *version;
     const char *description;     /* one line */
     uint64_t caps;               /* the most it can offer; an instance may offer less */
-    const struct skl_option *options; /* ended by an entry with name == NULL; may be NULL */
+    const struct skl_option *options; /* ended by an entry with name == NULL; NULL: no options */
     const struct skl_ops *ops;
-    /* Makes an instance. `values` are in the table's order and borrowed until close(). Must not do I/O: it runs at
-     * start-up and under --validate. 0 or negative with err filled. ret_caps: at most driver->caps. */
-    int (*open)(const struct skl_host *host, const struct skl_value *values, struct skl_instance **ret_inst,
+    /* REQUIRED. Makes an instance. values[i] is that of options[i]; they and the host are borrowed until close(). Must not
+     * do I/O: it runs at start-up and under --validate (where no request is ever sent and kv_get() finds nothing);
+     * timers and HTTP requests begun here run later. 0 or negative with err filled. ret_caps holds driver->caps;
+     * the driver may take bits away. */
+    int (*open)(const struct skl_host *host, const struct skl_value *const *values, struct skl_instance **ret_inst,
                 uint64_t *ret_caps, struct skl_error *err);
-    /* After every call was completed. The code stays mapped. */
+    /* REQUIRED. The daemon ends. Before it, the host has cancelled every call and every HTTP request, and the done
+     * functions of those requests were called; timers are stopped and never fire. Calls not completed by now stay so.
+     * Nothing of the host may be used after it but log(). The code stays mapped. */
     void (*close)(struct skl_instance *inst);
     /* Text for `docker info` ("Operating System"), borrowed for ever. NULL: the driver's description. */
     const char *platform_name;
@@ -268,6 +279,7 @@ typedef const struct skl_driver *(*skl_driver_entry_fn)(const struct skl_abi *ho
 #else
 #define SKL_EXPORT
 #endif
+SKL_EXPORT const struct skl_driver *skl_driver_entry(const struct skl_abi *host_abi, struct skl_error *err);
 
 /* ---- the host's services ---- */
 enum { SKL_LOG_ERROR = 0, SKL_LOG_WARN = 1, SKL_LOG_INFO = 2, SKL_LOG_DEBUG = 3 };
@@ -308,18 +320,22 @@ struct skl_log_entry {
     uint32_t size;
     uint32_t stream;             /* 1 stdout, 2 stderr */
     int64_t time;                /* wall ns */
-    const char *data;            /* the line with its newline, if it had one */
-    size_t len;
+    const char *data;            /* the line with its newline, if it had one; any bytes */
+    size_t len;                  /* <= SKL_LOG_ENTRY_MAX */
 };
 
 #define SKL_CANCEL_GRACE_NS (INT64_C(10) * 1000000000)
+#define SKL_KV_KEY_MAX 256u
+#define SKL_KV_VALUE_MAX 65536u
+#define SKL_LOG_ENTRY_MAX 1048576u /* bytes of data in one log entry */
+#define SKL_LIST_MAX 65536u        /* items in one list result */
 
 struct skl_host {
     uint32_t size;
     uint32_t abi_major, abi_minor;
     void *ctx;                   /* pass as first argument to every function below */
 
-    /* Logging. Component is the driver's name. */
+    /* Logging, one line. Component is the driver's name. Any thread. */
     void (*log)(void *ctx, int32_t level, const char *message);
     int64_t (*now_wall)(void *ctx);
     int64_t (*now_mono)(void *ctx);
@@ -349,8 +365,9 @@ struct skl_host {
     int64_t (*log_push)(void *ctx, struct skl_stream *s, const struct skl_log_entry *e);
     void (*stream_on_credit)(void *ctx, struct skl_stream *s, void (*fn)(void *arg), void *arg);
 
-    /* Storage that survives restarts, private to the driver. Values up to 64 KiB. kv_get: caller frees with
-     * host->free; NULL when absent. kv_put with NULL value deletes. */
+    /* Storage that survives restarts, private to the driver. Keys up to SKL_KV_KEY_MAX bytes, values up to
+     * SKL_KV_VALUE_MAX. kv_get: caller frees with host->free; NUL-terminated beyond its length; NULL when absent. kv_put
+     * with NULL value deletes; 0 or negative with err filled. */
     char *(*kv_get)(void *ctx, const char *key, size_t *ret_len);
     int (*kv_put)(void *ctx, const char *key, const void *value, size_t len, struct skl_error *err);
     void (*free)(void *ctx, void *p);
