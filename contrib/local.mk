@@ -1,0 +1,1 @@
+# contrib: what packagers and users of other programs take from here.

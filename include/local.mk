@@ -1,0 +1,3 @@
+# include: the public headers.
+sklincludedir = $(includedir)/sockerless
+sklinclude_HEADERS = include/sockerless/driver.h include/sockerless/error.h

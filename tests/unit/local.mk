@@ -1,0 +1,40 @@
+# tests/unit: one CUnit program per module, tests/unit/test_<module>.c (found by its name: listing the program is
+# all there is to do; one that needs more sources or libraries gets its own _SOURCES and _LDADD).
+# Each room has a list of its own, so that rooms don't meet in one line.
+unit_base =
+unit_loop =
+unit_json =
+unit_wire =
+unit_http =
+unit_plugin =
+unit_state =
+unit_drivers =
+unit_api =
+unit_daemon =
+unit_gcf =
+unit_agent =
+unit_sim =
+
+unit_tests = $(unit_base) $(unit_loop) $(unit_json) $(unit_wire) $(unit_http) $(unit_plugin) $(unit_state) \
+	$(unit_drivers) $(unit_api) $(unit_daemon) $(unit_gcf) $(unit_agent) $(unit_sim)
+
+if !FUZZING
+if HAVE_CUNIT
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+check_LIBRARIES += libskl_harness.a
+endif
+endif
+libskl_harness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h
+libskl_harness_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
+
+# For all test programs, fuzz targets included. Static archives: each takes what it uses.
+LDADD = libskl_harness.a libskl_daemon.a libskl_api.a libskl_drivers.a libskl_agent.a libskl_sim.a \
+	libskl_gcf.a libskl_gcp.a libskl_state.a libskl_plugin.a $(BASE_ARCHIVES) $(CUNIT_LIBS) $(DAEMON_LIBS)
+
+LOG_DRIVER = $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+AM_TESTS_ENVIRONMENT = \
+	SKL_SRCDIR='$(abs_top_srcdir)'; export SKL_SRCDIR; \
+	SKL_BUILDDIR='$(abs_top_builddir)'; export SKL_BUILDDIR; \
+	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"; export ASAN_OPTIONS; \
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS;
