@@ -12,7 +12,8 @@
 
 /* Reads a whole file of at most out->max bytes. */
 int fs_read_file(const char *path, struct buf *out, struct skl_error *err);
-/* Writes to a temporary name beside it, then renames: readers see the old or the new file. */
+/* Writes to a temporary name beside it, then renames: readers see the old or the new file, also after a kill at any
+ * moment. No fsync (it would block the loop): what must survive a power failure belongs into the store. */
 int fs_write_file_atomic(const char *path, const void *p, size_t n, mode_t mode, struct skl_error *err);
 int fs_mkdir_p(const char *path, mode_t mode, struct skl_error *err);
 /* Removes a tree without following links or crossing mounts; a missing path is success. */

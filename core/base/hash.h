@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 uint64_t hash_bytes(const void *p, size_t n);   /* SipHash-2-4, per-process key */
+uint64_t hash_siphash24(const unsigned char key[16], const void *p, size_t n);
 
 #define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = (unsigned)hash_bytes((keyptr), (keylen)))
 #include <uthash.h>

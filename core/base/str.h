@@ -39,6 +39,7 @@ int base64_encode(struct buf *out, const void *p, size_t n, bool url_alphabet, b
 int base64_decode(struct buf *out, const char *s, size_t n);
 
 bool utf8_valid(const char *s, size_t n);
+size_t utf8_sequence(const char *s, size_t n);  /* length of the valid sequence at s; 0: none */
 
 /* Percent-decoding. '+' stays '+'; with form=true it becomes a space (query strings). A malformed
  * escape or %00 is an error (-1). */

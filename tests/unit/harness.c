@@ -5,15 +5,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "tests/unit/harness.h"
-#include <event2/event.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "base/clock.h"
-#include "loop/loop.h"
 
 static const char *suite_name;
 static unsigned count;
@@ -102,7 +99,7 @@ const char *unit_srcpath(const char *rel)
     return path;
 }
 
-static void fail(const char *message, const char *file, int line)
+void unit_fail(const char *message, const char *file, int line)
 {
     CU_assertImplementation(CU_FALSE, (unsigned)line, message, file, "", CU_FALSE);
 }
@@ -117,7 +114,7 @@ void unit_str_eq(const char *actual, const char *expected, const char *file, int
     }
     snprintf(message, sizeof(message), "got \"%s\", expected \"%s\"", actual != NULL ? actual : "(null)",
              expected != NULL ? expected : "(null)");
-    fail(message, file, line);
+    unit_fail(message, file, line);
 }
 
 void unit_int_eq(int64_t actual, int64_t expected, const char *what, const char *file, int line)
@@ -129,22 +126,5 @@ void unit_int_eq(int64_t actual, int64_t expected, const char *what, const char 
         return;
     }
     snprintf(message, sizeof(message), "%s is %" PRId64 ", expected %" PRId64, what, actual, expected);
-    fail(message, file, line);
-}
-
-bool unit_wait(struct loop *loop, const bool *flag, const char *what, const char *file, int line)
-{
-    char message[512];
-    int64_t end = clock_mono() + UNIT_WAIT_S * NS_PER_S;
-    struct timeval tick = {.tv_usec = 50 * 1000};
-
-    while (!*flag && clock_mono() < end) {
-        event_base_loopexit(loop_base(loop), &tick);
-        event_base_loop(loop_base(loop), EVLOOP_ONCE);
-    }
-    if (*flag)
-        return true;
-    snprintf(message, sizeof(message), "timed out waiting for %s", what);
-    fail(message, file, line);
-    return false;
+    unit_fail(message, file, line);
 }

@@ -37,6 +37,8 @@ const char *unit_tmpdir(void);
 /* A file of the source tree, e.g. unit_srcpath("tests/unit/data/x.json"). A static buffer. */
 const char *unit_srcpath(const char *rel);
 
+/* Records a failure of the running test. */
+void unit_fail(const char *message, const char *file, int line);
 /* Equal strings, and both printed when not (CU_ASSERT_STRING_EQUAL prints only the expressions). */
 #define UNIT_STR_EQ(actual, expected) unit_str_eq((actual), (expected), __FILE__, __LINE__)
 void unit_str_eq(const char *actual, const char *expected, const char *file, int line);
