@@ -9,6 +9,6 @@ base_sources = \
 	core/base/id.c core/base/id.h \
 	core/base/list.h \
 	core/base/log.c core/base/log.h \
-	core/base/mem.c core/base/mem.h \
+	core/base/mem.c core/base/mem.h core/base/signame.c core/base/signame.h \
 	core/base/str.c core/base/str.h core/base/codec.c
 libskl_base_a_SOURCES = $(base_sources)

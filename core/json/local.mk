@@ -1,4 +1,4 @@
 # core/json: helpers over json-c.
 noinst_LIBRARIES += libskl_json.a
-json_sources = core/json/json.h
+json_sources = core/json/json.h core/json/jw.c core/json/jw.h
 libskl_json_a_SOURCES = $(json_sources)

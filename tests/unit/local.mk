@@ -1,16 +1,16 @@
 # tests/unit: one CUnit program per module, tests/unit/test_<module>.c (found by its name: listing the program is
 # all there is to do; one that needs more sources or libraries gets its own _SOURCES and _LDADD).
 # Each room has a list of its own, so that rooms don't meet in one line.
-unit_base = tests/unit/test_buf tests/unit/test_str tests/unit/test_codec tests/unit/test_clock tests/unit/test_error \
+unit_base = tests/unit/test_signame tests/unit/test_buf tests/unit/test_str tests/unit/test_codec tests/unit/test_clock tests/unit/test_error \
 	tests/unit/test_fs tests/unit/test_misc tests/unit/test_log
 unit_loop =
-unit_json =
+unit_json = tests/unit/test_jw
 unit_wire =
 unit_http =
 unit_plugin =
 unit_state =
 unit_drivers =
-unit_api =
+unit_api = tests/unit/test_api_port tests/unit/test_api_version
 unit_daemon =
 unit_gcf =
 unit_agent =
