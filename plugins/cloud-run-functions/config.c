@@ -4,9 +4,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/cloud-run-functions/config.h"
-#include "plugins/cloud-run-functions/resources.h"
-#include "plugins/gcp/str.h"
+#include "cloud-run-functions/config.h"
+#include "cloud-run-functions/resources.h"
+#include "gcp/str.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -113,41 +113,41 @@ static int read_endpoint(struct gcf_config *c, const char *url, struct skl_error
     return 0;
 }
 
-static int read_resources(struct gcf_config *c, const struct skl_value *v, struct skl_error *err)
+static int read_resources(struct gcf_config *c, const struct skl_value *const *v, struct skl_error *err)
 {
-    c->memory_text = v[OPT_MEMORY].str;
+    c->memory_text = v[OPT_MEMORY]->str;
     if (gcf_memory_parse(c->memory_text, &c->memory) < 0)
         return gcp_error(err, SKL_ERR_INVALID, "memory: \"%s\" is not a size such as 512Mi or 1Gi, from 128Mi to 32Gi",
                          c->memory_text ? c->memory_text : "");
-    if (gcf_cpu_parse(v[OPT_CPU].str, &c->cpu_milli) < 0)
+    if (gcf_cpu_parse(v[OPT_CPU]->str, &c->cpu_milli) < 0)
         return gcp_error(err, SKL_ERR_INVALID, "cpu: \"%s\" is not 0.08 to 1, 2, 4, 6 or 8",
-                         v[OPT_CPU].str ? v[OPT_CPU].str : "");
+                         v[OPT_CPU]->str ? v[OPT_CPU]->str : "");
     return 0;
 }
 
-int gcf_config_read(struct gcf_config *c, const struct skl_value *v, struct skl_error *err)
+int gcf_config_read(struct gcf_config *c, const struct skl_value *const *v, struct skl_error *err)
 {
     memset(c, 0, sizeof(*c));
-    c->project = text_or_null(&v[OPT_PROJECT]);
-    c->region = text_or_null(&v[OPT_REGION]);
-    c->service_account = text_or_null(&v[OPT_SERVICE_ACCOUNT]);
-    c->timeout_s = v[OPT_TIMEOUT].num / GCP_SECOND;
-    c->image_deploy = is_choice(&v[OPT_DEPLOY], "image");
-    c->extended = !is_choice(&v[OPT_SEMANTICS], "strict");
-    c->background = is_choice(&v[OPT_CREATE], "background");
-    c->log_timeout = v[OPT_LOG_TIMEOUT].num;
-    c->create_timeout = v[OPT_CREATE_TIMEOUT].is_set ? v[OPT_CREATE_TIMEOUT].num
+    c->project = text_or_null(v[OPT_PROJECT]);
+    c->region = text_or_null(v[OPT_REGION]);
+    c->service_account = text_or_null(v[OPT_SERVICE_ACCOUNT]);
+    c->timeout_s = v[OPT_TIMEOUT]->num / GCP_SECOND;
+    c->image_deploy = is_choice(v[OPT_DEPLOY], "image");
+    c->extended = !is_choice(v[OPT_SEMANTICS], "strict");
+    c->background = is_choice(v[OPT_CREATE], "background");
+    c->log_timeout = v[OPT_LOG_TIMEOUT]->num;
+    c->create_timeout = v[OPT_CREATE_TIMEOUT]->is_set ? v[OPT_CREATE_TIMEOUT]->num
                         : c->image_deploy            ? CREATE_TIMEOUT_BUILD
                                                      : CREATE_TIMEOUT;
-    c->credentials = text_or_null(&v[OPT_CREDENTIALS]);
-    c->impersonate = text_or_null(&v[OPT_IMPERSONATE]);
+    c->credentials = text_or_null(v[OPT_CREDENTIALS]);
+    c->impersonate = text_or_null(v[OPT_IMPERSONATE]);
     if (!c->region)
         return gcp_error(err, SKL_ERR_INVALID, "region: is empty");
     if (check_name("project", c->project, err) < 0 || check_name("region", c->region, err) < 0)
         return -1;
     if (read_resources(c, v, err) < 0)
         return -1;
-    return read_endpoint(c, text_or_null(&v[OPT_ENDPOINT_URL]), err);
+    return read_endpoint(c, text_or_null(v[OPT_ENDPOINT_URL]), err);
 }
 
 void gcf_config_fini(struct gcf_config *c)

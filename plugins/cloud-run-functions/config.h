@@ -30,7 +30,7 @@ struct gcf_config {
     const char *impersonate;     /* NULL: none */
 };
 
-int gcf_config_read(struct gcf_config *c, const struct skl_value *values, struct skl_error *err);
+int gcf_config_read(struct gcf_config *c, const struct skl_value *const *values, struct skl_error *err);
 void gcf_config_fini(struct gcf_config *c);
 
 #endif

@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/cloud-run-functions/resources.h"
-#include "plugins/gcp/str.h"
+#include "cloud-run-functions/resources.h"
+#include "gcp/str.h"
 
 #include <ctype.h>
 #include <stdio.h>

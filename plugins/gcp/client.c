@@ -8,10 +8,10 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/client.h"
-#include "plugins/gcp/auth.h"
-#include "plugins/gcp/json.h"
-#include "plugins/gcp/str.h"
+#include "gcp/client.h"
+#include "gcp/auth.h"
+#include "gcp/json.h"
+#include "gcp/str.h"
 
 #include <stdlib.h>
 #include <string.h>

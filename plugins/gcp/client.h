@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "plugins/gcp/fault.h"
+#include "gcp/fault.h"
 #include "sockerless/driver.h"
 
 struct gcp_auth;

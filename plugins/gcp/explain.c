@@ -6,8 +6,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/fault.h"
-#include "plugins/gcp/str.h"
+#include "gcp/fault.h"
+#include "gcp/str.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,9 +6,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/fault.h"
-#include "plugins/gcp/json.h"
-#include "plugins/gcp/str.h"
+#include "gcp/fault.h"
+#include "gcp/json.h"
+#include "gcp/str.h"
 
 #include <ctype.h>
 #include <stdio.h>

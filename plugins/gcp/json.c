@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/json.h"
+#include "gcp/json.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -7,9 +7,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/operation.h"
-#include "plugins/gcp/json.h"
-#include "plugins/gcp/str.h"
+#include "gcp/operation.h"
+#include "gcp/json.h"
+#include "gcp/str.h"
 
 #include <stdio.h>
 #include <stdlib.h>

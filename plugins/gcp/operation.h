@@ -6,7 +6,7 @@
 #ifndef SKL_GCP_OPERATION_H
 #define SKL_GCP_OPERATION_H
 
-#include "plugins/gcp/client.h"
+#include "gcp/client.h"
 
 struct gcp_op;
 

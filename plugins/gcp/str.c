@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/str.h"
+#include "gcp/str.h"
 
 #include <stdarg.h>
 #include <stdio.h>

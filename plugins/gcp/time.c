@@ -5,7 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "plugins/gcp/str.h"
+#include "gcp/str.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,0 +1,458 @@
+/*
+ * deploy.c - see deploy.h.
+ *
+ *   POST --accepted--> WAIT --done--> ready
+ *     |                  |  \--says nothing of the function, or lost--> LOOK
+ *     |                  \--failed--> CLEAN --> failed
+ *     \--ALREADY_EXISTS--> LOOK --ours, ACTIVE--> ready;  ours, DEPLOYING--> LOOK again;  FAILED--> CLEAN;
+ *                               --not ours--> failed;     DELETING--> LOOK again;         404--> POST
+ *
+ * LOOK reads the function itself. It settles whatever an operation leaves open: an answer that was lost, an operation
+ * that is not known any more, one that ends without error or response, a daemon that was restarted meanwhile
+ * (`resumed` begins there). A function is ours by its nonce, never by its name alone.
+ *
+ * Nothing is left behind: CLEAN deletes before the failure is told, for at most CLEAN_PATIENCE; what takes longer
+ * goes on in the background.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cloud-run-functions/deploy.h"
+#include "cloud-run-functions/removal.h"
+#include "cloud-run-functions/request.h"
+#include "gcp/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define LOOK_FIRST     (100 * GCP_MSEC)
+#define LOOK_MAX       (10 * GCP_SECOND)
+#define CLEAN_PATIENCE (5 * GCP_SECOND)
+/* A function that is ACTIVE has its URL at once, or soon. */
+#define NO_URI_LOOKS   10
+
+enum step { STEP_POST, STEP_WAIT, STEP_LOOK, STEP_CLEAN, STEP_READY, STEP_FAILED };
+
+struct gcf_deploy {
+    UT_hash_handle hh;
+    struct skl_instance *inst;
+    char container_id[65];
+    char nonce[GCF_LABEL_MAX];
+    char *what, *body;
+    struct gcf_handle handle;
+    enum step step;
+    bool accepted, forget, telling, late, clean;
+    int posts, no_uri_looks;
+    int64_t deadline, look_delay;
+    struct gcf_watch *watches;
+    struct gcp_call *call;
+    struct gcp_op *op;
+    struct skl_timer *timer;
+    struct gcf_removal *removal;
+    struct skl_error error;
+};
+
+static void deploy_post(struct gcf_deploy *d);
+static void deploy_look(void *arg);
+
+struct gcf_deploy *gcf_deploy_find(struct skl_instance *inst, const char *container_id)
+{
+    struct gcf_deploy *d;
+
+    HASH_FIND_STR(inst->deploys, container_id, d);
+    return d;
+}
+
+/* ---- ends ---- */
+
+static void deploy_stop(struct gcf_deploy *d)
+{
+    gcp_call_cancel(d->call);
+    gcp_op_cancel(d->op);
+    gcf_removal_stop(d->removal);
+    if (d->timer)
+        d->inst->host->timer_stop(d->inst->host->ctx, d->timer);
+    d->call = NULL;
+    d->op = NULL;
+    d->removal = NULL;
+    d->timer = NULL;
+}
+
+static void deploy_free(struct gcf_deploy *d)
+{
+    deploy_stop(d);
+    HASH_DEL(d->inst->deploys, d);
+    free(d->what);
+    free(d->body);
+    free(d);
+}
+
+void gcf_deploy_close_all(struct skl_instance *inst)
+{
+    while (inst->deploys)
+        deploy_free(inst->deploys);
+}
+
+/* Tells everybody; they may forget the deploy or begin others. */
+static void deploy_tell(struct gcf_deploy *d)
+{
+    const struct skl_error *err = d->step == STEP_FAILED ? &d->error : NULL;
+    struct gcf_watch *w;
+
+    d->telling = true;
+    while ((w = d->watches)) {
+        d->watches = w->next;
+        if (w->done)
+            w->done(w->arg, err, &d->handle);
+    }
+    d->telling = false;
+    if (d->forget)
+        deploy_free(d);
+}
+
+static void deploy_end(struct gcf_deploy *d, enum step step)
+{
+    d->step = step;
+    free(d->body);
+    d->body = NULL;
+    deploy_tell(d);
+}
+
+static void on_tell_timer(void *arg)
+{
+    struct gcf_deploy *d = arg;
+
+    d->timer = NULL;
+    deploy_tell(d);
+}
+
+/* ---- clean up after a failure ---- */
+
+static void on_cleaned(void *arg, const struct skl_error *err)
+{
+    struct gcf_deploy *d = arg;
+
+    d->removal = NULL;
+    if (d->timer)
+        d->inst->host->timer_stop(d->inst->host->ctx, d->timer);
+    d->timer = NULL;
+    if (err)
+        gcf_log(d->inst, SKL_LOG_WARN, "%s: what was made could not be deleted: %s", d->what, err->message);
+    deploy_end(d, STEP_FAILED);
+}
+
+static void on_patience(void *arg)
+{
+    struct gcf_deploy *d = arg;
+
+    d->timer = NULL;
+    gcf_removal_stop(d->removal);
+    d->removal = NULL;
+    (void)gcf_removal_start(d->inst, d->handle.name, d->late, NULL, NULL);
+    deploy_end(d, STEP_FAILED);
+}
+
+/* d->error says why. */
+static void deploy_clean(struct gcf_deploy *d)
+{
+    d->step = STEP_CLEAN;
+    if (!(d->removal = gcf_removal_start(d->inst, d->handle.name, false, on_cleaned, d))) {
+        deploy_end(d, STEP_FAILED);
+        return;
+    }
+    d->timer = d->inst->host->timer_start(d->inst->host->ctx, CLEAN_PATIENCE, on_patience, d);
+}
+
+static void deploy_fail(struct gcf_deploy *d, const struct skl_error *err, bool clean)
+{
+    d->error = *err;
+    if (clean)
+        deploy_clean(d);
+    else
+        deploy_end(d, STEP_FAILED);
+}
+
+static void on_no_memory(void *arg)
+{
+    struct gcf_deploy *d = arg;
+    struct skl_error err;
+
+    d->timer = NULL;
+    (void)gcp_error(&err, SKL_ERR_INTERNAL, "%s: out of memory", d->what);
+    deploy_fail(d, &err, d->clean);
+}
+
+/* Later: a starter must not call back. */
+static void deploy_no_memory(struct gcf_deploy *d, bool clean)
+{
+    d->clean = clean;
+    d->timer = d->inst->host->timer_start(d->inst->host->ctx, 0, on_no_memory, d);
+}
+
+/* ---- the function itself ---- */
+
+static void deploy_ready(struct gcf_deploy *d, const struct gcf_function *f)
+{
+    memcpy(d->handle.uri, f->uri, sizeof(d->handle.uri));
+    d->handle.operation[0] = '\0';
+    d->handle.created = d->inst->host->now_wall(d->inst->host->ctx);
+    deploy_end(d, STEP_READY);
+}
+
+static void deploy_look_later(struct gcf_deploy *d, const char *state)
+{
+    struct skl_error err;
+
+    if (gcf_now(d->inst) + d->look_delay >= d->deadline) {
+        (void)gcp_error(&err, SKL_ERR_TIMEOUT, "%s: still %s after %lld s", d->what, state,
+                        (long long)(d->inst->config.create_timeout / GCP_SECOND));
+        deploy_fail(d, &err, true);
+        return;
+    }
+    d->step = STEP_LOOK;
+    d->timer = d->inst->host->timer_start(d->inst->host->ctx, d->look_delay, deploy_look, d);
+    d->look_delay = d->look_delay * 3 / 2 > LOOK_MAX ? LOOK_MAX : d->look_delay * 3 / 2;
+}
+
+static void deploy_foreign(struct gcf_deploy *d, const struct gcf_function *f)
+{
+    struct skl_error err;
+
+    (void)gcp_error(&err, SKL_ERR_CONFLICT,
+                    "%s: a function of that name exists and is not this container's (%s%s)", d->what,
+                    *f->container_id ? "container " : "it carries no container's labels",
+                    *f->container_id ? f->container_id : "");
+    deploy_fail(d, &err, false);
+}
+
+static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
+{
+    struct skl_error err;
+
+    if (strcmp(f->nonce, d->nonce)) {
+        deploy_foreign(d, f);
+        return;
+    }
+    switch (f->state) {
+    case GCF_STATE_ACTIVE:
+        if (*f->uri)
+            deploy_ready(d, f);
+        else if (d->no_uri_looks++ < NO_URI_LOOKS)
+            deploy_look_later(d, "without a URL");
+        else {
+            (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "%s: the function is active but has no URL", d->what);
+            deploy_fail(d, &err, true);
+        }
+        return;
+    case GCF_STATE_FAILED:
+        (void)gcp_error(&err, SKL_ERR_INTERNAL, "%s: the function is %s: %s", d->what, f->state_text,
+                        *f->message ? f->message : "no reason was given");
+        deploy_fail(d, &err, true);
+        return;
+    default:
+        deploy_look_later(d, *f->state_text ? f->state_text : "in no known state");
+    }
+}
+
+static void on_look(void *arg, const struct gcp_reply *reply)
+{
+    struct gcf_deploy *d = arg;
+    struct gcf_function f;
+
+    d->call = NULL;
+    if (!reply->error) {
+        gcf_function_read(&f, reply->json);
+        deploy_judge(d, &f);
+    } else if (reply->fault->code == GCP_NOT_FOUND && d->posts < 2) {
+        deploy_post(d); /* it was being deleted, or never came to be */
+    } else {
+        deploy_fail(d, reply->error, !reply->fault->canceled && reply->fault->code != GCP_NOT_FOUND);
+    }
+}
+
+static void deploy_look(void *arg)
+{
+    struct gcf_deploy *d = arg;
+    struct gcp_request req = {.method = "GET", .what = d->what, .policy = GCP_READ, .deadline = d->deadline};
+    char *path = gcp_format("/v2/%s", d->handle.name);
+    char *url = path ? gcp_client_url(&d->inst->client, GCP_FUNCTIONS, path) : NULL;
+
+    d->timer = NULL;
+    d->step = STEP_LOOK;
+    req.url = url;
+    req.gate = &d->inst->client.reads;
+    d->call = url ? gcp_call_start(&d->inst->client, &req, on_look, d) : NULL;
+    free(path);
+    free(url);
+    if (!d->call)
+        deploy_no_memory(d, true);
+}
+
+/* ---- the operation ---- */
+
+static void on_operation(void *arg, const struct gcp_op_result *result)
+{
+    struct gcf_deploy *d = arg;
+    struct gcf_function f;
+
+    d->op = NULL;
+    if (result->error && (result->failed || result->fault->code != GCP_NOT_FOUND)) {
+        if (result->failed && result->fault->code == GCP_ALREADY_EXISTS)
+            deploy_look(d);
+        else
+            deploy_fail(d, result->error, !result->fault->canceled);
+        return;
+    }
+    gcf_function_read(&f, result->response);
+    if (!result->error && f.state == GCF_STATE_ACTIVE && *f.uri && !strcmp(f.nonce, d->nonce))
+        deploy_ready(d, &f);
+    else
+        deploy_look(d);
+}
+
+static void deploy_accepted(struct gcf_deploy *d, struct json_object *operation)
+{
+    const char *name = gcp_json_str(operation, "name");
+
+    d->step = STEP_WAIT;
+    d->accepted = true;
+    if (name && strlen(name) < sizeof(d->handle.operation))
+        memcpy(d->handle.operation, name, strlen(name) + 1);
+    d->op = gcp_op_wait(&d->inst->client, GCP_FUNCTIONS, operation, d->what, d->deadline, on_operation, d);
+    for (struct gcf_watch *w = d->watches, *next; w; w = next) {
+        next = w->next;
+        if (w->accepted)
+            w->accepted(w->arg, &d->handle);
+    }
+    if (!d->op)
+        deploy_no_memory(d, true);
+}
+
+/* ---- the request ---- */
+
+static void on_post(void *arg, const struct gcp_reply *reply)
+{
+    struct gcf_deploy *d = arg;
+
+    d->call = NULL;
+    if (!reply->error) {
+        deploy_accepted(d, reply->json);
+        return;
+    }
+    if (reply->fault->code == GCP_ALREADY_EXISTS) {
+        deploy_look(d);
+        return;
+    }
+    d->late = reply->ambiguous;
+    deploy_fail(d, reply->error, reply->ambiguous && !reply->fault->canceled);
+}
+
+static void deploy_post(struct gcf_deploy *d)
+{
+    struct gcp_request req = {.method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline};
+    char id[GCF_ID_MAX], *path, *url;
+
+    gcf_function_id(d->container_id, id);
+    path = gcp_format("/v2/projects/%s/locations/%s/functions?functionId=%s", d->inst->project,
+                      d->inst->config.region, id);
+    url = path ? gcp_client_url(&d->inst->client, GCP_FUNCTIONS, path) : NULL;
+    d->step = STEP_POST;
+    d->posts++;
+    req.url = url;
+    req.body = d->body;
+    req.body_len = strlen(d->body);
+    req.gate = &d->inst->client.writes;
+    d->call = url ? gcp_call_start(&d->inst->client, &req, on_post, d) : NULL;
+    free(path);
+    free(url);
+    if (!d->call)
+        deploy_no_memory(d, false);
+}
+
+/* ---- from outside ---- */
+
+static struct gcf_deploy *deploy_new(struct skl_instance *inst, const struct skl_container *c, struct json_object *fn)
+{
+    struct gcf_deploy *d = calloc(1, sizeof(*d));
+    char id[GCF_ID_MAX];
+
+    if (!d)
+        return NULL;
+    gcf_function_id(c->id, id);
+    d->inst = inst;
+    d->what = gcp_format("create function %s", id);
+    d->body = gcp_dup(gcp_json_text(fn));
+    (void)snprintf(d->container_id, sizeof(d->container_id), "%s", c->id);
+    (void)snprintf(d->handle.name, sizeof(d->handle.name), "%s", gcp_json_str(fn, "name"));
+    gcf_nonce(c, d->nonce);
+    d->deadline = gcf_now(inst) + inst->config.create_timeout;
+    d->look_delay = LOOK_FIRST;
+    if (d->what && d->body)
+        return d;
+    free(d->what);
+    free(d->body);
+    free(d);
+    return NULL;
+}
+
+struct gcf_deploy *gcf_deploy_begin(struct skl_instance *inst, const struct skl_container *c, bool resumed,
+                                    struct gcf_watch *w, struct json_object *fn)
+{
+    struct gcf_deploy *d = deploy_new(inst, c, fn);
+
+    if (!d)
+        return NULL;
+    HASH_ADD_STR(inst->deploys, container_id, d);
+    gcf_deploy_watch(d, w);
+    if (resumed)
+        deploy_look(d);
+    else
+        deploy_post(d);
+    return d;
+}
+
+void gcf_deploy_watch(struct gcf_deploy *d, struct gcf_watch *w)
+{
+    w->next = d->watches;
+    d->watches = w;
+    if ((d->step == STEP_READY || d->step == STEP_FAILED) && !d->timer)
+        d->timer = d->inst->host->timer_start(d->inst->host->ctx, 0, on_tell_timer, d);
+}
+
+void gcf_deploy_unwatch(struct gcf_deploy *d, struct gcf_watch *w)
+{
+    for (struct gcf_watch **p = &d->watches; *p; p = &(*p)->next)
+        if (*p == w) {
+            *p = w->next;
+            return;
+        }
+}
+
+bool gcf_deploy_drop(struct gcf_deploy *d)
+{
+    bool late = d->step == STEP_POST || d->late;
+
+    deploy_free(d);
+    return late;
+}
+
+void gcf_deploy_abandon(struct gcf_deploy *d)
+{
+    struct skl_instance *inst = d->inst;
+    bool made = d->step != STEP_FAILED, late;
+    char name[GCF_NAME_MAX];
+
+    memcpy(name, d->handle.name, sizeof(name));
+    late = gcf_deploy_drop(d);
+    if (made && !gcf_removal_start(inst, name, late, NULL, NULL))
+        gcf_log(inst, SKL_LOG_WARN, "%s: out of memory while deleting it", name);
+}
+
+void gcf_deploy_forget(struct gcf_deploy *d)
+{
+    if (!d->telling && (d->step == STEP_READY || d->step == STEP_FAILED))
+        deploy_free(d);
+    else
+        d->forget = true;
+}

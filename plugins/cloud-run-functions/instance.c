@@ -1,0 +1,183 @@
+/*
+ * instance.c - an instance's life, and the list of its operations in progress (driver.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cloud-run-functions/instance.h"
+#include "cloud-run-functions/deploy.h"
+#include "cloud-run-functions/removal.h"
+#include "cloud-run-functions/run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTENDED_CAPS                                                                                              \
+    (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |                     \
+     SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)
+
+int64_t gcf_now(const struct skl_instance *inst)
+{
+    return inst->host->now_mono(inst->host->ctx);
+}
+
+void gcf_log(const struct skl_instance *inst, int level, const char *fmt, ...)
+{
+    char line[1200];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    inst->host->log(inst->host->ctx, level, line);
+}
+
+void gcf_op_begin(struct gcf_op *op, struct skl_instance *inst, struct skl_call *call,
+                  void (*destroy)(struct gcf_op *op))
+{
+    op->inst = inst;
+    op->call = call;
+    op->destroy = destroy;
+    op->next = inst->ops;
+    if (op->next)
+        op->next->prev = op;
+    inst->ops = op;
+}
+
+static void op_unlink(struct gcf_op *op)
+{
+    if (op->prev)
+        op->prev->next = op->next;
+    else
+        op->inst->ops = op->next;
+    if (op->next)
+        op->next->prev = op->prev;
+    op->prev = op->next = NULL;
+}
+
+void gcf_op_end(struct gcf_op *op, const struct skl_error *err, const void *result)
+{
+    op_unlink(op);
+    op->inst->host->complete(op->inst->host->ctx, op->call, err, result);
+}
+
+void gcf_refuse(struct skl_instance *inst, struct skl_call *call, int kind, const char *fmt, ...)
+{
+    struct skl_error err = {.kind = kind};
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(err.message, sizeof(err.message), fmt, ap);
+    va_end(ap);
+    inst->host->complete(inst->host->ctx, call, &err, NULL);
+}
+
+void gcf_cancel(struct skl_instance *inst, struct skl_call *call)
+{
+    struct gcf_op *op = inst->ops;
+    struct skl_error err;
+
+    while (op && op->call != call)
+        op = op->next;
+    if (!op)
+        return;
+    (void)gcp_error(&err, SKL_ERR_CANCELED, "cancelled");
+    gcf_op_end(op, &err, NULL);
+    op->destroy(op);
+}
+
+static int instance_init(struct skl_instance *inst, const struct skl_value *const *values, struct skl_error *err)
+{
+    struct gcp_auth_config auth;
+    const char *project;
+
+    if (gcf_config_read(&inst->config, values, err) < 0)
+        return -1;
+    project = inst->config.project;
+    if (!project)
+        project = getenv("GOOGLE_CLOUD_PROJECT");
+    inst->project = gcp_dup(project && *project ? project : NULL);
+    if (!inst->project)
+        return gcp_error(err, SKL_ERR_INVALID, "project: is not set (drivers.cloud-run-functions.project, or the "
+                                               "environment variable SOCKERLESS_GCF_PROJECT)");
+    inst->user_agent = gcp_format("sockerless/%s", inst->host->daemon_version ? inst->host->daemon_version : "0");
+    inst->client.host = inst->host;
+    inst->client.endpoint = inst->config.endpoint;
+    inst->client.universe = "googleapis.com";
+    inst->client.user_agent = inst->user_agent;
+    auth.credentials = inst->config.credentials;
+    auth.impersonate = inst->config.impersonate;
+    if (!inst->config.endpoint)
+        inst->auth = gcp_auth_new(&inst->client, &auth);
+    inst->client.auth = inst->auth;
+    if (!inst->user_agent || (!inst->config.endpoint && !inst->auth))
+        return gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
+    return 0;
+}
+
+int gcf_open(const struct skl_host *host, const struct skl_value *const *values, struct skl_instance **ret_inst,
+             uint64_t *ret_caps, struct skl_error *err)
+{
+    struct skl_instance *inst = calloc(1, sizeof(*inst));
+
+    if (!inst)
+        return gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
+    inst->host = host;
+    if (instance_init(inst, values, err) < 0) {
+        gcf_close(inst);
+        return -1;
+    }
+    *ret_caps = SKL_CAP_LIST | SKL_CAP_INSPECT | (inst->config.extended ? EXTENDED_CAPS : 0);
+    *ret_inst = inst;
+    return 0;
+}
+
+void gcf_close(struct skl_instance *inst)
+{
+    inst->closing = true;
+    while (inst->ops) {
+        struct gcf_op *op = inst->ops;
+
+        op_unlink(op);
+        op->destroy(op);
+    }
+    gcf_run_close_all(inst);
+    gcf_deploy_close_all(inst);
+    while (inst->removals)
+        gcf_removal_stop(inst->removals);
+    gcp_auth_free(inst->auth);
+    gcp_client_fini(&inst->client);
+    gcf_config_fini(&inst->config);
+    free(inst->project);
+    free(inst->user_agent);
+    free(inst);
+}
+
+static const struct skl_ops ops = {
+    .size = sizeof(ops),
+    .create = gcf_create,
+    .start = gcf_start,
+    .kill = gcf_kill,
+    .remove = gcf_remove,
+    .logs = gcf_logs,
+    .cancel = gcf_cancel,
+    .list = gcf_list,
+    .inspect = gcf_inspect,
+};
+
+const struct skl_driver gcf_driver = {
+    .size = sizeof(gcf_driver),
+    .magic = SKL_DRIVER_MAGIC,
+    .abi_major = SKL_ABI_MAJOR,
+    .abi_minor = SKL_ABI_MINOR,
+    .name = "cloud-run-functions",
+    .version = GCF_VERSION,
+    .description = "Google Cloud Functions (2nd gen)",
+    .caps = SKL_CAP_LIST | SKL_CAP_INSPECT | EXTENDED_CAPS,
+    .options = gcf_options,
+    .ops = &ops,
+    .open = gcf_open,
+    .close = gcf_close,
+    .platform_name = "Google Cloud Functions",
+};

@@ -1,0 +1,285 @@
+/*
+ * logs.c - the operation "logs": what Cloud Logging has of a container.
+ *
+ * Strict semantics send the mapping's filter to the letter and call everything stdout. Extended ones also name
+ * the location and the two logs of a container's output, so that audit and system entries stay out, and tell
+ * stdout from stderr.
+ *
+ * Entries are collected into a batch, sorted, and pushed as the reader gives credit. A page may be short or empty and
+ * still have a successor. Reading oldest first, a batch is pushed when it is large, all but the entries of its last
+ * instant, since a duplicate of those may be on the next page. With `tail` the newest come first until there are enough.
+ * When time is up, what was read by then is the answer; nothing at all is a timeout.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cloud-run-functions/driver.h"
+#include "cloud-run-functions/function.h"
+#include "gcp/json.h"
+#include "gcp/logging.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_SIZE      1000
+#define PAGE_SIZE_MIN  10
+#define PAGE_BYTES_MAX ((size_t)32 << 20)
+#define BATCH_BYTES    ((size_t)4 << 20)
+/* More than this is not kept for one reader of a tail: the oldest lines are left out. */
+#define TAIL_BYTES_MAX ((size_t)64 << 20)
+#define CREATED_SLACK  (60 * GCP_SECOND)
+
+struct logs {
+    struct gcf_op op;
+    struct skl_stream *out;
+    struct gcp_call *call;
+    struct skl_timer *timer;    /* the time limit */
+    char *filter, *token;
+    int page_size;
+    int64_t tail;               /* -1: all */
+    struct gcp_log_batch batch;
+    size_t next, end;           /* lines [next, end) of the batch are being pushed */
+    bool last, any;             /* no page follows; something was read */
+};
+
+static void logs_get(struct logs *l);
+
+static void logs_destroy(struct gcf_op *op)
+{
+    struct logs *l = (struct logs *)op;
+    const struct skl_host *host = op->inst->host;
+
+    gcp_call_cancel(l->call);
+    if (l->timer)
+        host->timer_stop(host->ctx, l->timer);
+    if (!op->inst->closing && l->out)
+        host->stream_on_credit(host->ctx, l->out, NULL, NULL);
+    gcp_log_batch_fini(&l->batch);
+    free(l->filter);
+    free(l->token);
+    free(l);
+}
+
+static void logs_end(struct logs *l, const struct skl_error *err)
+{
+    const struct skl_host *host = l->op.inst->host;
+
+    host->stream_on_credit(host->ctx, l->out, NULL, NULL);
+    l->out = NULL;
+    gcf_op_end(&l->op, err, NULL);
+    logs_destroy(&l->op);
+}
+
+/* ---- out ---- */
+
+static void logs_pushed(struct logs *l)
+{
+    size_t held = l->batch.n - l->end;
+
+    if (l->last) {
+        logs_end(l, NULL);
+        return;
+    }
+    /* What was held back begins the next batch. */
+    for (size_t i = 0; i < l->end; i++) {
+        free(l->batch.lines[i].insert_id);
+        free(l->batch.lines[i].service);
+        free(l->batch.lines[i].data);
+    }
+    memmove(l->batch.lines, l->batch.lines + l->end, held * sizeof(*l->batch.lines));
+    l->batch.n = held;
+    l->batch.bytes = 0;
+    l->next = l->end = 0;
+    logs_get(l);
+}
+
+static void logs_push(void *arg)
+{
+    struct logs *l = arg;
+    const struct skl_host *host = l->op.inst->host;
+    struct skl_log_entry e = {.size = sizeof(e)};
+    int64_t credit = 1;
+
+    while (l->next < l->end && credit > 0) {
+        const struct gcp_log_line *line = &l->batch.lines[l->next++];
+
+        e.stream = l->op.inst->config.extended ? line->stream : 1;
+        e.time = line->time;
+        e.data = line->data;
+        e.len = line->len > SKL_LOG_ENTRY_MAX ? SKL_LOG_ENTRY_MAX : line->len;
+        credit = host->log_push(host->ctx, l->out, &e);
+    }
+    if (credit < 0)
+        logs_end(l, NULL);
+    else if (l->next < l->end)
+        host->stream_on_credit(host->ctx, l->out, logs_push, l);
+    else
+        logs_pushed(l);
+}
+
+/* Sorts and begins to push; `last`: all of it. */
+static void logs_flush(struct logs *l, bool last)
+{
+    struct gcp_log_batch *b = &l->batch;
+
+    gcp_log_batch_sort(b);
+    l->last = last;
+    l->next = 0;
+    l->end = b->n;
+    if (!last)
+        while (l->end && b->lines[l->end - 1].time == b->lines[b->n - 1].time)
+            l->end--;
+    else if (l->tail >= 0 && b->n > (uint64_t)l->tail)
+        l->next = b->n - (size_t)l->tail;
+    logs_push(l);
+}
+
+/* ---- in ---- */
+
+static void on_time_up(void *arg)
+{
+    struct logs *l = arg;
+    struct skl_error err;
+
+    l->timer = NULL;
+    if (!l->call)
+        return; /* all is read; the reader takes its time */
+    gcp_call_cancel(l->call);
+    l->call = NULL;
+    if (l->any) {
+        logs_flush(l, true);
+        return;
+    }
+    (void)gcp_error(&err, SKL_ERR_TIMEOUT, "Cloud Logging did not answer within %lld s",
+                    (long long)(l->op.inst->config.log_timeout / GCP_SECOND));
+    logs_end(l, &err);
+}
+
+static bool logs_enough(const struct logs *l)
+{
+    return l->tail >= 0 && (l->batch.n >= (uint64_t)l->tail || l->batch.bytes > TAIL_BYTES_MAX);
+}
+
+static void logs_page(struct logs *l, struct json_object *page)
+{
+    const char *next = gcp_json_str(page, "nextPageToken");
+    struct skl_error err;
+
+    l->any = true;
+    free(l->token);
+    l->token = gcp_dup(next);
+    if (!gcp_log_batch_add(&l->batch, page) || (next && !l->token)) {
+        (void)gcp_error(&err, SKL_ERR_INTERNAL, "read logs: out of memory");
+        logs_end(l, &err);
+    } else if (!next || logs_enough(l)) {
+        logs_flush(l, true);
+    } else if (l->tail < 0 && l->batch.bytes > BATCH_BYTES) {
+        logs_flush(l, false);
+    } else {
+        logs_get(l);
+    }
+}
+
+static void on_page(void *arg, const struct gcp_reply *reply)
+{
+    struct logs *l = arg;
+    struct skl_error err;
+
+    l->call = NULL;
+    if (reply->error) {
+        logs_end(l, reply->error);
+    } else if (reply->json) {
+        logs_page(l, reply->json);
+    } else if (reply->response->truncated && l->page_size > PAGE_SIZE_MIN) {
+        l->page_size /= 4; /* a page of very long lines */
+        logs_get(l);
+    } else {
+        (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "read logs: Cloud Logging's answer is not JSON");
+        logs_end(l, &err);
+    }
+}
+
+static void logs_get(struct logs *l)
+{
+    struct skl_instance *inst = l->op.inst;
+    struct gcp_request req = {.method = "POST", .what = "read logs", .policy = GCP_READ};
+    char *url = gcp_client_url(&inst->client, GCP_LOGGING, "/v2/entries:list");
+    char *body = gcp_log_request(inst->project, l->filter, l->tail >= 0, l->page_size, l->token);
+    struct skl_error err;
+
+    req.url = url;
+    req.body = body;
+    req.body_len = body ? strlen(body) : 0;
+    req.gate = &inst->client.log_reads;
+    req.max_response = PAGE_BYTES_MAX;
+    l->call = url && body ? gcp_call_start(&inst->client, &req, on_page, l) : NULL;
+    free(url);
+    free(body);
+    if (l->call)
+        return;
+    (void)gcp_error(&err, SKL_ERR_INTERNAL, "read logs: out of memory");
+    logs_end(l, &err);
+}
+
+/* ---- from the host ---- */
+
+static void add_output_logs(struct gcp_str *filter, const struct skl_instance *inst)
+{
+    gcp_log_filter_add(filter, "resource.labels.location", "=", inst->config.region);
+    gcp_str_printf(filter,
+                   " AND (logName=\"projects/%s/logs/run.googleapis.com%%2Fstdout\" OR "
+                   "logName=\"projects/%s/logs/run.googleapis.com%%2Fstderr\")",
+                   inst->project, inst->project);
+}
+
+static void add_time(struct gcp_str *filter, const char *op, int64_t wall_ns)
+{
+    char text[40];
+
+    gcp_time_format(wall_ns, text);
+    gcp_log_filter_add(filter, "timestamp", op, text);
+}
+
+static char *logs_filter(const struct skl_instance *inst, const struct skl_logs_req *req)
+{
+    struct gcp_str f = {0};
+    struct gcf_handle h;
+    char id[GCF_ID_MAX];
+    int64_t since = req->since;
+
+    gcf_function_id(req->container->id, id);
+    gcp_log_filter_add(&f, "resource.type", "=", "cloud_run_revision");
+    gcp_log_filter_add(&f, "resource.labels.service_name", "=", id);
+    if (inst->config.extended) {
+        add_output_logs(&f, inst);
+        /* Without a lower bound the search goes through 30 days. */
+        if (gcf_handle_read(&h, req->container->handle) && h.created > CREATED_SLACK && since < h.created - CREATED_SLACK)
+            since = h.created - CREATED_SLACK;
+    }
+    if (since > 0)
+        add_time(&f, ">=", since);
+    if (req->until > 0)
+        add_time(&f, "<=", req->until);
+    return gcp_str_take(&f);
+}
+
+void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl_logs_req *req)
+{
+    struct logs *l;
+
+    if (req->tail == 0) {
+        inst->host->complete(inst->host->ctx, call, NULL, NULL);
+        return;
+    }
+    l = calloc(1, sizeof(*l));
+    if (!l || !(l->filter = logs_filter(inst, req))) {
+        free(l);
+        gcf_refuse(inst, call, SKL_ERR_INTERNAL, "out of memory");
+        return;
+    }
+    l->out = req->out;
+    l->tail = req->tail;
+    l->page_size = req->tail > 0 && req->tail < PAGE_SIZE ? (int)req->tail : PAGE_SIZE;
+    gcf_op_begin(&l->op, inst, call, logs_destroy);
+    l->timer = inst->host->timer_start(inst->host->ctx, inst->config.log_timeout, on_time_up, l);
+    logs_get(l);
+}

@@ -1,0 +1,166 @@
+/*
+ * removal.c - see removal.h.
+ *
+ * DELETE, then the operation, then done. While a create is in progress Google answers 409 ("unable to queue the
+ * operation"), which the call itself repeats (GCP_DELETE); an operation that fails is begun again after a pause.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cloud-run-functions/removal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REMOVAL_TIMEOUT (300 * GCP_SECOND)
+#define REMOVAL_AGAIN   (5 * GCP_SECOND)
+#define LATE_LOOKS      3
+
+struct gcf_removal {
+    struct skl_instance *inst;
+    struct gcf_removal *prev, *next;
+    char *name, *what;
+    int late_looks;
+    gcf_removal_fn fn;
+    void *arg;
+    int64_t deadline;
+    struct gcp_call *call;
+    struct gcp_op *op;
+    struct skl_timer *timer;
+};
+
+static void removal_send(void *arg);
+
+static void removal_free(struct gcf_removal *r)
+{
+    if (r->prev)
+        r->prev->next = r->next;
+    else if (r->inst->removals == r)
+        r->inst->removals = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+    free(r->name);
+    free(r->what);
+    free(r);
+}
+
+void gcf_removal_stop(struct gcf_removal *r)
+{
+    if (!r)
+        return;
+    gcp_call_cancel(r->call);
+    gcp_op_cancel(r->op);
+    if (r->timer)
+        r->inst->host->timer_stop(r->inst->host->ctx, r->timer);
+    removal_free(r);
+}
+
+static void removal_finish(struct gcf_removal *r, const struct skl_error *err)
+{
+    if (r->fn)
+        r->fn(r->arg, err);
+    else if (err)
+        gcf_log(r->inst, SKL_LOG_WARN, "%s: not deleted, it may still be there: %s", r->name, err->message);
+    removal_free(r);
+}
+
+/* Again, unless that would be too late. */
+static void removal_again(struct gcf_removal *r, const struct skl_error *err)
+{
+    if (gcf_now(r->inst) + REMOVAL_AGAIN >= r->deadline)
+        removal_finish(r, err);
+    else
+        r->timer = r->inst->host->timer_start(r->inst->host->ctx, REMOVAL_AGAIN, removal_send, r);
+}
+
+static void removal_no_memory(struct gcf_removal *r)
+{
+    struct skl_error err;
+
+    (void)gcp_error(&err, SKL_ERR_INTERNAL, "%s: out of memory", r->what);
+    removal_again(r, &err);
+}
+
+/* Not there: that is the aim, but after a lost answer the function may still come. */
+static void removal_gone(struct gcf_removal *r)
+{
+    if (r->late_looks-- > 0)
+        removal_again(r, NULL);
+    else
+        removal_finish(r, NULL);
+}
+
+static void on_operation(void *arg, const struct gcp_op_result *result)
+{
+    struct gcf_removal *r = arg;
+
+    r->op = NULL;
+    if (!result->error || result->fault->code == GCP_NOT_FOUND)
+        removal_finish(r, NULL);
+    else if (result->fault->canceled)
+        removal_finish(r, result->error);
+    else
+        removal_again(r, result->error);
+}
+
+static void on_delete(void *arg, const struct gcp_reply *reply)
+{
+    struct gcf_removal *r = arg;
+
+    r->call = NULL;
+    if (reply->error && reply->fault->code == GCP_NOT_FOUND && !reply->fault->html) {
+        removal_gone(r);
+        return;
+    }
+    if (reply->error) {
+        removal_finish(r, reply->error);
+        return;
+    }
+    r->op = gcp_op_wait(&r->inst->client, GCP_FUNCTIONS, reply->json, r->what, r->deadline, on_operation, r);
+    if (!r->op)
+        removal_no_memory(r);
+}
+
+static void removal_send(void *arg)
+{
+    struct gcf_removal *r = arg;
+    struct gcp_request req = {.method = "DELETE", .what = r->what, .policy = GCP_DELETE};
+    char *path = gcp_format("/v2/%s", r->name);
+    char *url = path ? gcp_client_url(&r->inst->client, GCP_FUNCTIONS, path) : NULL;
+
+    r->timer = NULL;
+    req.url = url;
+    req.gate = &r->inst->client.writes;
+    req.deadline = r->deadline;
+    r->call = url ? gcp_call_start(&r->inst->client, &req, on_delete, r) : NULL;
+    free(path);
+    free(url);
+    if (!r->call)
+        removal_no_memory(r);
+}
+
+struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late, gcf_removal_fn fn,
+                                      void *arg)
+{
+    struct gcf_removal *r = calloc(1, sizeof(*r));
+    const char *slash = strrchr(name, '/');
+
+    if (!r)
+        return NULL;
+    r->inst = inst;
+    r->name = strdup(name);
+    r->what = gcp_format("delete function %s", slash ? slash + 1 : name);
+    r->next = inst->removals;
+    if (r->next)
+        r->next->prev = r;
+    inst->removals = r;
+    if (!r->name || !r->what) {
+        removal_free(r);
+        return NULL;
+    }
+    r->late_looks = late ? LATE_LOOKS : 0;
+    r->fn = fn;
+    r->arg = arg;
+    r->deadline = gcf_now(inst) + REMOVAL_TIMEOUT;
+    removal_send(r);
+    return r;
+}

@@ -1,0 +1,22 @@
+/*
+ * removal.h - deleting a function until it is gone.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SKL_GCF_REMOVAL_H
+#define SKL_GCF_REMOVAL_H
+
+#include "cloud-run-functions/driver.h"
+
+typedef void (*gcf_removal_fn)(void *arg, const struct skl_error *err);
+
+/*
+ * Deletes function `name`. What is gone already is success; one that is still being made is waited for. fn NULL:
+ * nobody waits, failures are logged; `late` then means that the function may yet appear (the answer to its create
+ * was lost), so a "not found" is not believed at once. The callback runs later, never inside. NULL: out of memory.
+ */
+struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late, gcf_removal_fn fn,
+                                      void *arg);
+void gcf_removal_stop(struct gcf_removal *r); /* takes NULL; no callback follows */
+
+#endif
