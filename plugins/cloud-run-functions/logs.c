@@ -233,7 +233,7 @@ static void add_output_logs(struct gcp_str *filter, const struct skl_instance *i
 
 static void add_time(struct gcp_str *filter, const char *op, int64_t wall_ns)
 {
-    char text[40];
+    char text[GCP_TIME_MAX];
 
     gcp_time_format(wall_ns, text);
     gcp_log_filter_add(filter, "timestamp", op, text);

@@ -46,8 +46,9 @@ char *gcp_dup(const char *text);
 /* Decodes base64url or base64, padding optional. Caller frees; NULL when malformed. The result is NUL-terminated. */
 char *gcp_base64_decode(const char *text, size_t n, size_t *ret_len);
 
-/* RFC 3339 with nanoseconds in UTC, at most 30 bytes and NUL. */
-void gcp_time_format(int64_t wall_ns, char out[40]);
+#define GCP_TIME_MAX 64
+/* RFC 3339 with nanoseconds in UTC. */
+void gcp_time_format(int64_t wall_ns, char out[GCP_TIME_MAX]);
 /* Any offset, any number of fraction digits. False when it is not a time. */
 bool gcp_time_parse(const char *text, int64_t *ret_ns);
 /* An HTTP date ("Sun, 06 Nov 1994 08:49:37 GMT"), in ns. */

@@ -34,7 +34,7 @@ static void civil_from_days(int64_t days, int *ret_y, int *ret_m, int *ret_d)
     *ret_y = (int)(yoe + era * 400 + (*ret_m <= 2));
 }
 
-void gcp_time_format(int64_t ns, char out[40])
+void gcp_time_format(int64_t ns, char out[GCP_TIME_MAX])
 {
     int64_t sec = ns / GCP_SECOND, frac = ns % GCP_SECOND, days;
     int y, m, d, rest;
@@ -48,7 +48,7 @@ void gcp_time_format(int64_t ns, char out[40])
         days--;
     rest = (int)(sec - days * 86400);
     civil_from_days(days, &y, &m, &d);
-    (void)snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d, rest / 3600, rest / 60 % 60, rest % 60,
+    (void)snprintf(out, GCP_TIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d, rest / 3600, rest / 60 % 60, rest % 60,
                    (int)frac);
 }
 
