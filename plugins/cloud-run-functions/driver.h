@@ -34,7 +34,8 @@ struct gcf_op {
 };
 
 struct skl_instance {
-    const struct skl_host *host;
+    const struct skl_host *host;  /* = &table */
+    struct skl_host table;        /* our copy of the host's: close() makes it inert */
     struct gcf_config config;
     struct gcp_client client;
     struct gcp_auth *auth;        /* NULL with an endpoint override */

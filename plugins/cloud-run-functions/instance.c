@@ -123,7 +123,8 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
 
     if (!inst)
         return gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
-    inst->host = host;
+    memcpy(&inst->table, host, host->size < sizeof(inst->table) ? host->size : sizeof(inst->table));
+    inst->host = &inst->table;
     if (instance_init(inst, values, err) < 0) {
         gcf_close(inst);
         return -1;
@@ -133,9 +134,26 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
     return 0;
 }
 
+static void no_timer_stop(void *ctx, struct skl_timer *t)
+{
+    (void)ctx;
+    (void)t;
+}
+
+static void no_on_credit(void *ctx, struct skl_stream *s, void (*fn)(void *arg), void *arg)
+{
+    (void)ctx;
+    (void)s;
+    (void)fn;
+    (void)arg;
+}
+
+/* The host has stopped our timers and ended our requests and calls: there is nothing left to stop. */
 void gcf_close(struct skl_instance *inst)
 {
     inst->closing = true;
+    inst->table.timer_stop = no_timer_stop;
+    inst->table.stream_on_credit = no_on_credit;
     while (inst->ops) {
         struct gcf_op *op = inst->ops;
 

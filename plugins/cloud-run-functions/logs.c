@@ -51,7 +51,7 @@ static void logs_destroy(struct gcf_op *op)
     gcp_call_cancel(l->call);
     if (l->timer)
         host->timer_stop(host->ctx, l->timer);
-    if (!op->inst->closing && l->out)
+    if (l->out)
         host->stream_on_credit(host->ctx, l->out, NULL, NULL);
     gcp_log_batch_fini(&l->batch);
     free(l->filter);

@@ -12,7 +12,7 @@ unit_state =
 unit_drivers =
 unit_api = tests/unit/test_api_port tests/unit/test_api_version
 unit_daemon =
-unit_gcf =
+unit_gcf = $(gcp_unit_tests)
 unit_agent =
 unit_sim =
 
@@ -39,3 +39,4 @@ AM_TESTS_ENVIRONMENT = \
 	SKL_BUILDDIR='$(abs_top_builddir)'; export SKL_BUILDDIR; \
 	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS;
+include tests/unit/gcp/local.mk

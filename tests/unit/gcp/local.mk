@@ -1,0 +1,15 @@
+# The Google plugins' tests: a host table with virtual time (fake.h) instead of sockets.
+GCPTEST_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS) -I$(top_srcdir)/plugins
+GCPTEST_LDADD = libskl_gcptest.a $(LDADD)
+
+if !FUZZING
+if HAVE_CUNIT
+check_LIBRARIES += libskl_gcptest.a
+endif
+endif
+libskl_gcptest_a_SOURCES = tests/unit/gcp/fake.c tests/unit/gcp/fake.h tests/unit/gcp/driver.c
+libskl_gcptest_a_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+
+gcp_unit_tests = tests/unit/test_gcf_create
+tests_unit_test_gcf_create_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcf_create_LDADD = $(GCPTEST_LDADD)
