@@ -13,3 +13,6 @@ libskl_gcptest_a_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 gcp_unit_tests = tests/unit/test_gcf_create
 tests_unit_test_gcf_create_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 tests_unit_test_gcf_create_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcf_run
+tests_unit_test_gcf_run_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcf_run_LDADD = $(GCPTEST_LDADD)
