@@ -53,6 +53,8 @@ void gcf_op_begin(struct gcf_op *op, struct skl_instance *inst, struct skl_call 
 /* Completes the call; the struct is off the list, and the caller frees it. */
 void gcf_op_end(struct gcf_op *op, const struct skl_error *err, const void *result);
 
+/* Takes it off the list; the call goes on otherwise. */
+void gcf_op_leave(struct gcf_op *op);
 /* Completes a call that has no struct yet. */
 void gcf_refuse(struct skl_instance *inst, struct skl_call *call, int kind, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -66,6 +68,13 @@ void gcf_remove(struct skl_instance *inst, struct skl_call *call, const struct s
 void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl_logs_req *req);
 void gcf_list(struct skl_instance *inst, struct skl_call *call, const struct skl_list_req *req);
 void gcf_inspect(struct skl_instance *inst, struct skl_call *call, const struct skl_inspect_req *req);
+
+/*
+ * True: credentials are read and the project is known, go on. Else the operation was put off: `again` is called with
+ * the same request once that is so, or the call is completed with the reason.
+ */
+typedef void (*gcf_entry)(struct skl_instance *inst, struct skl_call *call, const void *req);
+bool gcf_ready(struct skl_instance *inst, struct skl_call *call, gcf_entry again, const void *req);
 
 /* One line to the daemon's log. */
 void gcf_log(const struct skl_instance *inst, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -45,7 +45,7 @@ void gcf_op_begin(struct gcf_op *op, struct skl_instance *inst, struct skl_call 
     inst->ops = op;
 }
 
-static void op_unlink(struct gcf_op *op)
+void gcf_op_leave(struct gcf_op *op)
 {
     if (op->prev)
         op->prev->next = op->next;
@@ -58,7 +58,7 @@ static void op_unlink(struct gcf_op *op)
 
 void gcf_op_end(struct gcf_op *op, const struct skl_error *err, const void *result)
 {
-    op_unlink(op);
+    gcf_op_leave(op);
     op->inst->host->complete(op->inst->host->ctx, op->call, err, result);
 }
 
@@ -90,17 +90,11 @@ void gcf_cancel(struct skl_instance *inst, struct skl_call *call)
 static int instance_init(struct skl_instance *inst, const struct skl_value *const *values, struct skl_error *err)
 {
     struct gcp_auth_config auth;
-    const char *project;
 
     if (gcf_config_read(&inst->config, values, err) < 0)
         return -1;
-    project = inst->config.project;
-    if (!project)
-        project = getenv("GOOGLE_CLOUD_PROJECT");
-    inst->project = gcp_dup(project && *project ? project : NULL);
-    if (!inst->project)
-        return gcp_error(err, SKL_ERR_INVALID, "project: is not set (drivers.cloud-run-functions.project, or the "
-                                               "environment variable SOCKERLESS_GCF_PROJECT)");
+    if (gcf_project_init(inst, err) < 0)
+        return -1;
     inst->user_agent = gcp_format("sockerless/%s", inst->host->daemon_version ? inst->host->daemon_version : "0");
     inst->client.host = inst->host;
     inst->client.endpoint = inst->config.endpoint;
@@ -157,7 +151,7 @@ void gcf_close(struct skl_instance *inst)
     while (inst->ops) {
         struct gcf_op *op = inst->ops;
 
-        op_unlink(op);
+        gcf_op_leave(op);
         op->destroy(op);
     }
     gcf_run_close_all(inst);
@@ -172,16 +166,34 @@ void gcf_close(struct skl_instance *inst)
     free(inst);
 }
 
+/* Each entry waits for credentials and project the first time. */
+#define ENTRY(verb, request)                                                                                       \
+    static void again_##verb(struct skl_instance *inst, struct skl_call *call, const void *req)                    \
+    {                                                                                                              \
+        gcf_##verb(inst, call, req);                                                                               \
+    }                                                                                                              \
+    static void entry_##verb(struct skl_instance *inst, struct skl_call *call, const struct request *req)          \
+    {                                                                                                              \
+        if (gcf_ready(inst, call, again_##verb, req))                                                              \
+            gcf_##verb(inst, call, req);                                                                           \
+    }
+ENTRY(create, skl_create_req)
+ENTRY(start, skl_start_req)
+ENTRY(remove, skl_remove_req)
+ENTRY(logs, skl_logs_req)
+ENTRY(list, skl_list_req)
+ENTRY(inspect, skl_inspect_req)
+
 static const struct skl_ops ops = {
     .size = sizeof(ops),
-    .create = gcf_create,
-    .start = gcf_start,
+    .create = entry_create,
+    .start = entry_start,
     .kill = gcf_kill,
-    .remove = gcf_remove,
-    .logs = gcf_logs,
+    .remove = entry_remove,
+    .logs = entry_logs,
     .cancel = gcf_cancel,
-    .list = gcf_list,
-    .inspect = gcf_inspect,
+    .list = entry_list,
+    .inspect = entry_inspect,
 };
 
 const struct skl_driver gcf_driver = {

@@ -14,4 +14,7 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
              uint64_t *ret_caps, struct skl_error *err);
 void gcf_close(struct skl_instance *inst);
 
+/* Takes the project from option or environment, if it is there (project.c). */
+int gcf_project_init(struct skl_instance *inst, struct skl_error *err);
+
 #endif

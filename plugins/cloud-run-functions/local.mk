@@ -17,6 +17,7 @@ gcf_sources = \
 	plugins/cloud-run-functions/instance.h \
 	plugins/cloud-run-functions/list.c \
 	plugins/cloud-run-functions/logs.c \
+	plugins/cloud-run-functions/project.c \
 	plugins/cloud-run-functions/removal.c \
 	plugins/cloud-run-functions/removal.h \
 	plugins/cloud-run-functions/remove.c \

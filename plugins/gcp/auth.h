@@ -29,6 +29,13 @@ struct gcp_auth_config {
 struct gcp_auth *gcp_auth_new(struct gcp_client *client, const struct gcp_auth_config *config);
 void gcp_auth_free(struct gcp_auth *auth); /* takes NULL; pending waits get no callback */
 
+/* Reads the credentials, once; a failure is tried again by the next. Small local files only. */
+int gcp_auth_load(struct gcp_auth *auth, struct skl_error *err);
+/* Once loaded: the project that the credential file names, or NULL. */
+const char *gcp_auth_project(const struct gcp_auth *auth);
+/* Once loaded: there is no file, so the metadata server is to be asked. */
+bool gcp_auth_on_google(const struct gcp_auth *auth);
+
 /* error NULL: token is borrowed until the callback returns. transient: worth another try later. */
 typedef void (*gcp_token_fn)(void *arg, const char *token, const struct skl_error *error, bool transient);
 

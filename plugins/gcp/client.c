@@ -46,6 +46,7 @@ struct gcp_call {
     struct skl_http *http;
     struct gcp_token_wait *token_wait;
     char *token;               /* what this attempt was sent with */
+    int64_t server_time;
     struct gcp_fault fault;
     struct skl_error error;    /* of a token, or of a malformed request */
 };
@@ -195,6 +196,7 @@ static void call_fail(struct gcp_call *call)
 {
     struct gcp_reply reply = {.error = &call->error, .fault = &call->fault, .body = "", .ambiguous = call->ambiguous};
 
+    reply.server_time = call->server_time;
     if (!call->fault.code)
         call->fault.code = GCP_UNAVAILABLE;
     call_finish(call, &reply);
@@ -296,6 +298,7 @@ static void call_succeed(struct gcp_call *call, const struct skl_http_response *
     struct gcp_reply reply = {.body = res->body ? res->body : "", .body_len = res->body_len, .response = res};
 
     reply.ambiguous = call->ambiguous;
+    reply.server_time = call->server_time;
     reply.json = gcp_json_parse(reply.body, reply.body_len);
     call_finish(call, &reply);
     json_object_put(reply.json);
@@ -329,12 +332,16 @@ static void call_refused(struct gcp_call *call)
 static void on_answer(void *arg, const struct skl_http_response *res)
 {
     struct gcp_call *call = arg;
+    const char *date;
 
     call->http = NULL;
     if (!call->client) {
         call_free(call);
         return;
     }
+    date = res->status && res->header ? res->header(res, "Date") : NULL;
+    if (!date || !gcp_http_date_parse(date, &call->server_time))
+        call->server_time = 0;
     gcp_fault_from_response(&call->fault, res, call->host->now_wall(call->host->ctx));
     if (call->fault.code == GCP_OK) {
         call_succeed(call, res);

@@ -66,7 +66,8 @@ struct gcp_reply {
     size_t body_len;
     struct json_object *json;       /* the body, when it is JSON */
     bool ambiguous;                 /* an earlier try may have had its effect */
-    const struct skl_http_response *response; /* for headers; NULL when there is none */
+    int64_t server_time;            /* wall ns by the answer's Date; 0: unknown */
+    const struct skl_http_response *response; /* for headers; set when error is NULL */
 };
 typedef void (*gcp_reply_fn)(void *arg, const struct gcp_reply *reply);
 

@@ -3,9 +3,12 @@ noinst_LIBRARIES += libskl_gcp.a
 gcp_sources = \
 	plugins/gcp/auth.c plugins/gcp/auth.h \
 	plugins/gcp/client.c plugins/gcp/client.h \
+	plugins/gcp/cred.c plugins/gcp/cred.h \
 	plugins/gcp/explain.c \
 	plugins/gcp/fault.c plugins/gcp/fault.h \
+	plugins/gcp/fetch.c plugins/gcp/fetch.h \
 	plugins/gcp/json.c plugins/gcp/json.h \
+	plugins/gcp/jwt.c plugins/gcp/jwt.h \
 	plugins/gcp/logging.c plugins/gcp/logging.h \
 	plugins/gcp/operation.c plugins/gcp/operation.h \
 	plugins/gcp/str.c plugins/gcp/str.h \
