@@ -7,7 +7,8 @@ if HAVE_CUNIT
 check_LIBRARIES += libskl_gcptest.a
 endif
 endif
-libskl_gcptest_a_SOURCES = tests/unit/gcp/fake.c tests/unit/gcp/fake.h tests/unit/gcp/driver.c
+libskl_gcptest_a_SOURCES = tests/unit/gcp/fake.c tests/unit/gcp/fake.h tests/unit/gcp/driver.c \
+	tests/unit/gcp/keys.c tests/unit/gcp/keys.h
 libskl_gcptest_a_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 
 gcp_unit_tests = tests/unit/test_gcf_create
@@ -16,3 +17,6 @@ tests_unit_test_gcf_create_LDADD = $(GCPTEST_LDADD)
 gcp_unit_tests += tests/unit/test_gcf_run
 tests_unit_test_gcf_run_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 tests_unit_test_gcf_run_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcp_auth
+tests_unit_test_gcp_auth_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcp_auth_LDADD = $(GCPTEST_LDADD)
