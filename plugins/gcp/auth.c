@@ -49,6 +49,7 @@ struct gcp_auth {
     struct slot base, access;
     struct slot *ids;
     size_t n_ids;
+    bool ever;                  /* a token was had: the credentials are good, and their server exists */
     int64_t skew;
 };
 
@@ -157,6 +158,7 @@ static void on_fetched(void *arg, const char *token, int64_t lifetime, const str
     s->fetch = NULL;
     s->refresh_at = now(s->auth) + REFRESH_AGAIN;
     if (token) {
+        s->auth->ever = true;
         token_wipe(s);
         s->token = strdup(token);
         s->ends = now(s->auth) + lifetime;
@@ -167,7 +169,8 @@ static void on_fetched(void *arg, const char *token, int64_t lifetime, const str
     } else if (err->kind == SKL_ERR_UNAUTHORIZED && gcp_fetch_needs_base(s->auth->cred, s->kind)) {
         token_wipe(&s->auth->base); /* perhaps that was what the server did not like */
     }
-    slot_deliver(s, err, transient);
+    /* No metadata server is no outage: this machine is not Google's, and waiting changes nothing. */
+    slot_deliver(s, err, transient && (s->auth->ever || s->auth->cred->kind != GCP_CRED_METADATA));
 }
 
 static int slot_fetch(struct slot *s, const char *base_token, struct skl_error *err)

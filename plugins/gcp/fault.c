@@ -71,13 +71,13 @@ int gcp_code_from_http(int status)
     return status >= 400 && status < 500 ? GCP_INVALID_ARGUMENT : GCP_UNKNOWN;
 }
 
-/* Copies text as one line: runs of white space become one blank. Cut at a character. */
+/* Copies text as one line: runs of white space become one blank. Cut before a character that does not fit. */
 static void copy_line(char *out, size_t size, const char *text, size_t n)
 {
-    size_t len = 0;
+    size_t len = 0, i;
     bool blank = true;
 
-    for (size_t i = 0; i < n && text[i] && len + 1 < size; i++) {
+    for (i = 0; i < n && text[i] && len + 1 < size; i++) {
         bool space = isspace((unsigned char)text[i]);
 
         if (!space)
@@ -86,7 +86,13 @@ static void copy_line(char *out, size_t size, const char *text, size_t n)
             out[len++] = ' ';
         blank = space;
     }
-    while (len && (out[len - 1] == ' ' || (len + 1 == size && ((unsigned char)out[len - 1] & 0x80))))
+    if (i < n && text[i]) {
+        while (len && ((unsigned char)out[len - 1] & 0xC0) == 0x80)
+            len--;
+        if (len && (unsigned char)out[len - 1] >= 0xC0)
+            len--;
+    }
+    if (len && out[len - 1] == ' ')
         len--;
     out[len] = '\0';
 }

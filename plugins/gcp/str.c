@@ -251,6 +251,17 @@ bool gcp_utf8_valid(const char *text)
     return true;
 }
 
+/* Whether p (n bytes left) begins a sequence that goes on beyond the end: where a cut went through it. */
+static bool utf8_cut(const unsigned char *p, size_t n)
+{
+    size_t len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC2 ? 2 : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return false;
+    return n < len;
+}
+
 /* Drops a sequence that a cut left incomplete, and makes what is not UTF-8 or a control character visible. */
 static void message_clean(char *m)
 {
@@ -258,7 +269,7 @@ static void message_clean(char *m)
 
     for (; n; m += step, n -= step) {
         step = utf8_sequence((unsigned char *)m, n);
-        if (!step && n < 4) {
+        if (!step && utf8_cut((unsigned char *)m, n)) {
             *m = '\0';
             return;
         }

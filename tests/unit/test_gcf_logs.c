@@ -1,0 +1,284 @@
+/*
+ * tests/unit/test_gcf_logs.c - reading Cloud Logging: filters, pages, order, payloads, time limit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "harness.h"
+#include "gcp/fake.h"
+#include "cloud-run-functions/instance.h"
+#include "gcp/json.h"
+#include "gcp/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BASE "http://sim:1"
+#define LOGS "POST " BASE "/v2/entries:list"
+#define FN   "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
+#define ENTRY(when, id, log, payload)                                                                              \
+    "{\"timestamp\":\"2026-01-01T00:00:" when "Z\",\"insertId\":\"" id "\",\"logName\":\"projects/acme/logs/run.googleapis.com%2F" \
+    log "\"," payload "}"
+#define TEXT(t) "\"textPayload\":\"" t "\""
+
+static struct fake f;
+static struct skl_instance *inst;
+static struct skl_call call;
+static struct skl_container container;
+static struct skl_stream stream;
+static struct skl_error err;
+static struct skl_logs_req req;
+
+static void begin(const char *semantics)
+{
+    fake_init(&f);
+    memset(&call, 0, sizeof(call));
+    memset(&stream, 0, sizeof(stream));
+    stream.credit = 1000000;
+    container = fake_container();
+    container.handle = "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"http://sim:1/run\",\"created\":1767225600000000000}";
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "semantics", semantics, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
+    memset(&req, 0, sizeof(req));
+    req.size = sizeof(req);
+    req.container = &container;
+    req.tail = -1;
+    req.out = &stream;
+}
+
+static void end(void)
+{
+    fake_close(&f, inst);
+    fake_call_fini(&call);
+    fake_stream_fini(&stream);
+    fake_fini(&f);
+}
+
+static void read_logs(void)
+{
+    gcf_driver.ops->logs(inst, &call, &req);
+    fake_run(&f, &call.done, 100 * FAKE_SEC);
+    CU_ASSERT_TRUE(call.done);
+}
+
+static const char *sent(size_t i, const char *key)
+{
+    static char value[4096];
+    const struct fake_request *r = fake_find(&f, LOGS, i);
+    struct json_object *o = r ? gcp_json_parse(r->body, r->body_len) : NULL, *v = gcp_json_get(o, key);
+
+    (void)snprintf(value, sizeof(value), "%s", v ? json_object_get_string(v) : "(none)");
+    json_object_put(o);
+    return value;
+}
+
+static const char *text(void)
+{
+    return stream.text ? stream.text : "";
+}
+
+/* The mapping's filter to the letter; everything is stdout. */
+static void test_strict(void)
+{
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("x")) "]}"));
+    read_logs();
+    UNIT_STR_EQ(sent(0, "filter"),
+                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\"");
+    UNIT_STR_EQ(sent(0, "resourceNames"), "[ \"projects\\/acme\" ]");
+    UNIT_STR_EQ(sent(0, "orderBy"), "timestamp asc");
+    UNIT_STR_EQ(sent(0, "pageSize"), "1000");
+    UNIT_STR_EQ(text(), "1:x\n");
+    UNIT_INT_EQ(stream.last_time, INT64_C(1767225601000000000));
+    end();
+}
+
+/* Pitfall 20: stdout and stderr apart; audit, system and request entries stay out. */
+static void test_pitfall_20_extended(void)
+{
+    begin("extended");
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("e")) "," ENTRY("02", "b", "stdout", TEXT("o")) ","
+                        ENTRY("03", "c", "requests", "\"httpRequest\":{\"status\":200}") ","
+                        ENTRY("04", "d", "x", "\"protoPayload\":{\"@type\":\"audit\"}") "]}"));
+    read_logs();
+    UNIT_STR_EQ(sent(0, "filter"),
+                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
+                "resource.labels.location=\"us-central1\" AND (logName=\"projects/acme/logs/run.googleapis.com%2Fstdout\" OR "
+                "logName=\"projects/acme/logs/run.googleapis.com%2Fstderr\") AND timestamp>=\"2025-12-31T23:59:00.000000000Z\"");
+    UNIT_STR_EQ(text(), "2:e\n1:o\n");
+    end();
+}
+
+/* Pages: short, empty, with tokens; late entries in order; the same entry twice; equal times. */
+static void test_pitfall_19_pages(void)
+{
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) ","
+                                     ENTRY("01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"p2\"}"));
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"nextPageToken\":\"p3\"}"));
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) ","
+                                     ENTRY("03.500000000", "b", "stdout", TEXT("2")) ","
+                                     ENTRY("04", "c", "stdout", TEXT("4")) "]}"));
+    read_logs();
+    UNIT_STR_EQ(text(), "1:1\n1:2\n1:3\n1:4\n");
+    UNIT_STR_EQ(sent(1, "pageToken"), "p2");
+    UNIT_STR_EQ(sent(2, "pageToken"), "p3");
+    UNIT_STR_EQ(sent(2, "filter"), sent(0, "filter"));
+    end();
+}
+
+/* Pitfall 21: what programs print, as far as an entry still tells. */
+static void test_pitfall_21_payloads(void)
+{
+    static const struct {
+        const char *payload, *shown;
+    } cases[] = {
+        {TEXT("plain"), "1:plain\n"},
+        {TEXT("nl\\n"), "1:nl\n"},
+        {TEXT("cr\\r\\n"), "1:cr\r\n"},
+        {TEXT(""), "1:\n"},
+        {TEXT("{ not json"), "1:{ not json\n"},
+        {"\"jsonPayload\":{\"message\":\"m\"}", "1:m\n"},
+        {"\"jsonPayload\":{\"message\":\"m\",\"a\":1}", "1:{\"message\":\"m\",\"a\":1}\n"},
+        {"\"jsonPayload\":{\"u\":\"http://x/\"},\"severity\":\"ERROR\"", "1:{\"u\":\"http://x/\"}\n"},
+        {"\"text_payload\":\"snake\"", "1:snake\n"},
+        {"\"textPayload\":7", ""},
+    };
+    char page[1024];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin("strict");
+        (void)snprintf(page, sizeof(page), "{\"entries\":[{\"timestamp\":\"2026-01-01T00:00:00Z\",%s}]}", cases[i].payload);
+        fake_on(&f, LOGS, 1, ANSWER(200, page));
+        read_logs();
+        UNIT_STR_EQ(text(), cases[i].shown);
+        end();
+    }
+}
+
+/* Pitfall 22: bounds, and the last N lines whatever N. */
+static void test_pitfall_22_bounds(void)
+{
+    begin("strict");
+    req.since = INT64_C(1767225601123456789);
+    req.until = INT64_C(1767225602000000000);
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    read_logs();
+    UNIT_STR_EQ(sent(0, "filter"),
+                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
+                "timestamp>=\"2026-01-01T00:00:01.123456789Z\" AND timestamp<=\"2026-01-01T00:00:02.000000000Z\"");
+    UNIT_STR_EQ(text(), "");
+    end();
+
+    begin("strict");
+    req.tail = 2;
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("04", "d", "stdout", TEXT("4")) "],\"nextPageToken\":\"x\"}"));
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03", "c", "stdout", TEXT("3")) ","
+                                     ENTRY("02", "b", "stdout", TEXT("2")) "],\"nextPageToken\":\"y\"}"));
+    read_logs();
+    UNIT_STR_EQ(sent(0, "orderBy"), "timestamp desc");
+    UNIT_STR_EQ(sent(0, "pageSize"), "2");
+    UNIT_STR_EQ(text(), "1:3\n1:4\n");
+    UNIT_INT_EQ(f.n_requests, 2);
+    end();
+
+    begin("strict");
+    req.tail = 5000;
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("04", "d", "stdout", TEXT("4")) "]}"));
+    read_logs();
+    UNIT_STR_EQ(sent(0, "pageSize"), "1000");
+    UNIT_STR_EQ(text(), "1:4\n");
+    end();
+
+    begin("strict");
+    req.tail = 0;
+    gcf_driver.ops->logs(inst, &call, &req);
+    CU_ASSERT_TRUE(call.done && !call.failed);
+    UNIT_INT_EQ(f.n_requests, 0);
+    end();
+}
+
+static void test_credit(void)
+{
+    begin("strict");
+    stream.credit = 1;
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "," ENTRY("02", "b", "stdout", TEXT("2"))
+                                     "," ENTRY("03", "c", "stdout", TEXT("3")) "]}"));
+    gcf_driver.ops->logs(inst, &call, &req);
+    fake_pass(&f, 60 * FAKE_SEC); /* beyond the time limit: it is the reader who is slow */
+    UNIT_STR_EQ(text(), "1:1\n");
+    CU_ASSERT_FALSE(call.done);
+    fake_stream_credit(&stream, 1);
+    UNIT_STR_EQ(text(), "1:1\n1:2\n");
+    fake_stream_credit(&stream, 5);
+    CU_ASSERT_TRUE(call.done && !call.failed);
+    UNIT_STR_EQ(text(), "1:1\n1:2\n1:3\n");
+    end();
+
+    begin("strict"); /* the reader goes away */
+    stream.gone = true;
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "]}"));
+    read_logs();
+    end();
+}
+
+/* The mission's 2 s with another endpoint: what there is by then, or a timeout. */
+static void test_time_limit(void)
+{
+    begin("strict");
+    fake_on(&f, LOGS, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    read_logs();
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_TIMEOUT);
+    UNIT_INT_EQ(call.time, 3 * FAKE_SEC);
+    end();
+
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"x\"}"));
+    fake_on(&f, LOGS, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    read_logs();
+    CU_ASSERT_FALSE(call.failed);
+    UNIT_STR_EQ(text(), "1:1\n");
+    end();
+}
+
+/* A page beyond the size limit is asked for in smaller pieces. */
+static void test_huge_page(void)
+{
+    begin("strict");
+    fake_on(&f, LOGS, 1, ((struct fake_answer){.status = 200, .body = "{\"entries\":[", .truncated = true}));
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "]}"));
+    read_logs();
+    UNIT_STR_EQ(sent(1, "pageSize"), "250");
+    UNIT_STR_EQ(text(), "1:1\n");
+    end();
+}
+
+static void test_errors(void)
+{
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"));
+    read_logs();
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_FORBIDDEN);
+    end();
+
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(200, "oops"));
+    read_logs();
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_BAD_GATEWAY);
+    end();
+
+    begin("strict");
+    fake_on(&f, LOGS, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    gcf_driver.ops->logs(inst, &call, &req);
+    fake_pass(&f, FAKE_SEC);
+    gcf_driver.ops->cancel(inst, &call);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_CANCELED);
+    fake_pass(&f, 0);
+    end();
+}
+
+UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
+          UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_credit), UNIT(test_time_limit),
+          UNIT(test_huge_page), UNIT(test_errors))
