@@ -96,9 +96,8 @@ static int instance_init(struct skl_instance *inst, const struct skl_value *cons
     if (gcf_project_init(inst, err) < 0)
         return -1;
     inst->user_agent = gcp_format("sockerless/%s", inst->host->daemon_version ? inst->host->daemon_version : "0");
-    inst->client.host = inst->host;
+    gcp_client_init(&inst->client, inst->host);
     inst->client.endpoint = inst->config.endpoint;
-    inst->client.universe = "googleapis.com";
     inst->client.user_agent = inst->user_agent;
     auth.credentials = inst->config.credentials;
     auth.impersonate = inst->config.impersonate;

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REMOVAL_TIMEOUT (300 * GCP_SECOND)
+/* Long enough for a few hundred others before it at 60 a minute. The host's own deadline may be shorter. */
+#define REMOVAL_TIMEOUT (900 * GCP_SECOND)
 #define REMOVAL_AGAIN   (5 * GCP_SECOND)
 #define LATE_LOOKS      3
 

@@ -24,6 +24,13 @@
 /* A server that asks for more patience than this is not waited for beyond the deadline anyway. */
 #define RETRY_AFTER_MAX (120 * GCP_SECOND)
 
+/* So long after a refusal requests keep to the quota's pace. */
+#define GATE_PENANCE    (60 * GCP_SECOND)
+#define WRITE_PACE      (1 * GCP_SECOND)
+#define READ_PACE       (50 * GCP_MSEC)
+#define LOG_PACE        (1 * GCP_SECOND)
+#define LOG_BURST       60
+
 enum step { STEP_GATE, STEP_TOKEN, STEP_SEND, STEP_FAIL };
 
 struct gcp_call {
@@ -111,6 +118,16 @@ void gcp_call_cancel(struct gcp_call *call)
         call->host->http_cancel(call->host->ctx, call->http); /* on_answer frees */
     else
         call_free(call);
+}
+
+void gcp_client_init(struct gcp_client *c, const struct skl_host *host)
+{
+    c->host = host;
+    c->universe = "googleapis.com";
+    c->writes.pace = WRITE_PACE;
+    c->reads.pace = READ_PACE;
+    c->log_reads.pace = LOG_PACE;
+    c->log_reads.burst = LOG_BURST;
 }
 
 void gcp_client_fini(struct gcp_client *c)
@@ -218,22 +235,37 @@ static void call_later(struct gcp_call *call, enum step step, int64_t delay)
 
 /* ---- gate ---- */
 
-/* How long to wait before the request may go; 0 takes the turn. */
+/* How long to wait before the request may go; takes the turn. */
 static int64_t gate_wait(struct gcp_gate *g, int64_t now)
 {
-    int64_t wait = g->next > now ? g->next - now : 0;
+    int64_t burst = now < g->paced_until ? 1 : g->burst;
+    int64_t start = now < g->closed_until ? g->closed_until : now, ahead;
 
-    if (now + wait < g->spaced_until)
-        g->next = now + wait + GCP_GATE_SPACING;
-    return wait;
+    if (!burst)
+        return start - now;
+    if (g->theoretical < start)
+        g->theoretical = start;
+    ahead = g->theoretical - (burst - 1) * g->pace;
+    g->theoretical += g->pace;
+    return (ahead > start ? ahead : start) - now;
 }
 
 static void gate_refused(struct gcp_gate *g, int64_t now, int64_t delay)
 {
-    if (g->next < now + delay)
-        g->next = now + delay;
-    if (g->spaced_until < now + delay + 60 * GCP_SECOND)
-        g->spaced_until = now + delay + 60 * GCP_SECOND;
+    if (g->closed_until < now + delay)
+        g->closed_until = now + delay;
+    if (g->paced_until < now + delay + GATE_PENANCE)
+        g->paced_until = now + delay + GATE_PENANCE;
+}
+
+/* The quota's queue is longer than the call may take. */
+static void call_give_up(struct gcp_call *call)
+{
+    if (!call->error.kind)
+        (void)gcp_error(&call->error, SKL_ERR_EXHAUSTED, "%s: the project's requests per minute are used up", call->what);
+    if (!call->fault.code)
+        call->fault.code = GCP_RESOURCE_EXHAUSTED;
+    call_later(call, STEP_FAIL, 0);
 }
 
 /* ---- token ---- */
@@ -391,11 +423,15 @@ static void call_send(struct gcp_call *call)
 
 static void call_advance(struct gcp_call *call)
 {
-    int64_t wait = 0;
+    int64_t wait = 0, now = call->host->now_mono(call->host->ctx);
 
     if (call->step == STEP_GATE) {
         if (call->gate)
-            wait = gate_wait(call->gate, call->host->now_mono(call->host->ctx));
+            wait = gate_wait(call->gate, now);
+        if (now + wait >= call->deadline) {
+            call_give_up(call);
+            return;
+        }
         if (wait > 0) {
             call_later(call, STEP_TOKEN, wait);
             return;

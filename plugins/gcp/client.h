@@ -5,8 +5,8 @@
  * none. What may be repeated is the call's policy (fault.h); a call that has a reply keeps nothing.
  *
  * Gates: requests of one kind share a quota per minute. When one is told RESOURCE_EXHAUSTED, all wait, and then go
- * one after another a second apart until a minute has passed without a refusal. So N parallel callers do not beat on a
- * closed door N times.
+ * one after another at the quota's own pace until a minute has passed without a refusal. So N parallel callers do not
+ * beat on a closed door N times. A gate with a burst keeps to the pace from the start.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,10 +26,12 @@ struct json_object;
 enum gcp_service { GCP_FUNCTIONS, GCP_RUN, GCP_LOGGING };
 
 struct gcp_gate {
-    int64_t next;          /* nothing goes before (monotonic ns) */
-    int64_t spaced_until;  /* until then requests are GCP_GATE_SPACING apart */
+    int64_t pace;          /* the quota: one request in so many ns */
+    int64_t burst;         /* so many may go at once; 0: any number, until a refusal */
+    int64_t closed_until;  /* nothing goes before (monotonic ns) */
+    int64_t paced_until;   /* after a refusal: no bursts until then */
+    int64_t theoretical;   /* when the request after the last one is due at the quota's pace */
 };
-#define GCP_GATE_SPACING GCP_SECOND
 
 struct gcp_client {
     const struct skl_host *host;
@@ -37,7 +39,9 @@ struct gcp_client {
     const char *endpoint;        /* base URL for every service, without a slash at the end; NULL: Google's */
     const char *universe;        /* "googleapis.com" */
     const char *user_agent;
-    struct gcp_gate writes, reads, log_reads;
+    struct gcp_gate writes;      /* create, change, delete: 60 a minute and region */
+    struct gcp_gate reads;       /* get, list: 1200 a minute */
+    struct gcp_gate log_reads;   /* entries:list: 60 a minute and project */
     struct gcp_call *calls;      /* in progress */
 };
 
@@ -70,6 +74,9 @@ struct gcp_reply {
     const struct skl_http_response *response; /* for headers; set when error is NULL */
 };
 typedef void (*gcp_reply_fn)(void *arg, const struct gcp_reply *reply);
+
+/* Sets up a zeroed client: gates, universe. */
+void gcp_client_init(struct gcp_client *c, const struct skl_host *host);
 
 /* NULL only when memory is out (no callback then). */
 struct gcp_call *gcp_call_start(struct gcp_client *c, const struct gcp_request *req, gcp_reply_fn fn, void *arg);

@@ -29,15 +29,17 @@
 
 void gcp_cred_free(struct gcp_cred *c)
 {
-    char **texts[] = {&c->where,         &c->project,    &c->quota_project, &c->universe,    &c->email,
-                      &c->key_id,        &c->token_uri,  &c->client_id,     &c->client_secret, &c->refresh_token,
-                      &c->audience,      &c->subject_type, &c->sts_url,     &c->workforce_project, &c->source_file,
-                      &c->source_url,    &c->source_field, &c->impersonate_url};
-
     if (!c)
         return;
+
+    char *const texts[] = {c->where,         c->project,      c->quota_project, c->universe,
+                           c->email,         c->key_id,       c->token_uri,     c->client_id,
+                           c->client_secret, c->refresh_token, c->audience,     c->subject_type,
+                           c->sts_url,       c->workforce_project, c->source_file, c->source_url,
+                           c->source_field,  c->impersonate_url};
+
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        free(*texts[i]);
+        free(texts[i]);
     gcp_key_free(c->key);
     json_object_put(c->source_headers);
     json_object_put(c->delegates);

@@ -2,7 +2,7 @@
  * gcp/operation.c - see operation.h.
  *
  * Polls soon at first (a fast server is done within milliseconds) and then ever more slowly, with jitter, until the
- * deadline. `done` may be absent (proto3 leaves false out). An operation that was just begun may not be found yet.
+ * deadline: twice the interval each time up to a second, then half as much again up to POLL_MAX. `done` may be absent (proto3 leaves false out). An operation that was just begun may not be found yet.
  * The error of an operation has a gRPC code, not an HTTP status, and its useful text is often in a stage's message.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -99,7 +99,9 @@ static void op_next(struct gcp_op *op)
     const struct skl_host *host = op->client->host;
     int64_t delay = (int64_t)((double)op->interval * (0.8 + 0.4 * gcp_random(host)));
 
-    op->interval = op->interval * 3 / 2 > POLL_MAX ? POLL_MAX : op->interval * 3 / 2;
+    op->interval = op->interval < GCP_SECOND ? op->interval * 2 : op->interval * 3 / 2;
+    if (op->interval > POLL_MAX)
+        op->interval = POLL_MAX;
     op->timer = host->timer_start(host->ctx, delay, op_poll, op);
 }
 

@@ -64,8 +64,7 @@ static void begin(const char *file, const char *impersonate)
 
     fake_init(&f);
     memset(&client, 0, sizeof(client));
-    client.host = &f.host;
-    client.universe = "googleapis.com";
+    gcp_client_init(&client, &f.host);
     client.user_agent = "test";
     auth = gcp_auth_new(&client, &config);
     client.auth = auth;

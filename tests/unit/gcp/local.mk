@@ -8,7 +8,7 @@ check_LIBRARIES += libskl_gcptest.a
 endif
 endif
 libskl_gcptest_a_SOURCES = tests/unit/gcp/fake.c tests/unit/gcp/fake.h tests/unit/gcp/driver.c \
-	tests/unit/gcp/keys.c tests/unit/gcp/keys.h
+	tests/unit/gcp/cloud.c tests/unit/gcp/cloud.h tests/unit/gcp/keys.c tests/unit/gcp/keys.h
 libskl_gcptest_a_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 
 gcp_unit_tests = tests/unit/test_gcf_create
@@ -35,3 +35,9 @@ tests_unit_test_gcf_ops_LDADD = $(GCPTEST_LDADD)
 gcp_unit_tests += tests/unit/test_gcf_logs
 tests_unit_test_gcf_logs_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 tests_unit_test_gcf_logs_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcf_storm
+tests_unit_test_gcf_storm_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcf_storm_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcp_client
+tests_unit_test_gcp_client_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcp_client_LDADD = $(GCPTEST_LDADD)
