@@ -9,6 +9,7 @@
 #include "gcp/str.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,10 @@
 /* Without a build a function is up in 10 to 30 s; with one, Cloud Build may queue. */
 #define CREATE_TIMEOUT       (300 * GCP_SECOND)
 #define CREATE_TIMEOUT_BUILD (900 * GCP_SECOND)
+
+#ifndef SKL_AGENT_BINARY
+#define SKL_AGENT_BINARY "/usr/libexec/sockerless/sockerless-agent"
+#endif
 
 enum option {
     OPT_PROJECT,
@@ -33,6 +38,10 @@ enum option {
     OPT_CREATE_TIMEOUT,
     OPT_CREDENTIALS,
     OPT_IMPERSONATE,
+    OPT_REPOSITORY,
+    OPT_HUB_REPOSITORY,
+    OPT_AGENT_BINARY,
+    OPT_STUB_RUNTIME,
     OPT_COUNT
 };
 
@@ -73,6 +82,14 @@ const struct skl_option gcf_options[] = {
     [OPT_CREDENTIALS] = {OPTION(STRING, "credentials", NULL, "",
                                 "credential file; empty: Application Default Credentials")},
     [OPT_IMPERSONATE] = {OPTION(STRING, "impersonate", NULL, "", "service account to act as")},
+    [OPT_REPOSITORY] = {OPTION(STRING, "repository", NULL, "",
+                               "for \"deploy\": \"image\": HOST/PROJECT/REPOSITORY that images with the agent go to")},
+    [OPT_HUB_REPOSITORY] = {OPTION(STRING, "hub-repository", NULL, "",
+                                   "PROJECT/REPOSITORY, same host: a remote repository that stands for Docker Hub")},
+    [OPT_AGENT_BINARY] = {OPTION(STRING, "agent-binary", NULL, SKL_AGENT_BINARY,
+                                 "the agent that is added to images with \"deploy\": \"image\"")},
+    [OPT_STUB_RUNTIME] = {OPTION(STRING, "stub-runtime", NULL, "nodejs22",
+                                 "runtime of the placeholder function with \"deploy\": \"image\"; a Node.js one")},
     [OPT_COUNT] = {.size = sizeof(struct skl_option)},
 };
 
@@ -125,6 +142,27 @@ static int read_resources(struct gcf_config *c, const struct skl_value *const *v
     return 0;
 }
 
+static int read_image(struct gcf_config *c, const struct skl_value *const *v, struct skl_error *err)
+{
+    const char *repository = text_or_null(v[OPT_REPOSITORY]), *hub = text_or_null(v[OPT_HUB_REPOSITORY]);
+    struct gcp_ref hub_ref;
+
+    if (!c->image_deploy)
+        return 0;
+    if (!repository)
+        return gcp_error(err, SKL_ERR_INVALID, "repository: is needed with \"deploy\": \"image\"");
+    if (gcp_ref_parse(&c->repository, repository, err) < 0 || strcmp(c->repository.tag, "latest") ||
+        !strcmp(c->repository.host, "docker.io"))
+        return gcp_error(err, SKL_ERR_INVALID, "repository: \"%s\" is not HOST/PROJECT/REPOSITORY", repository);
+    if (hub && gcp_ref_parse(&hub_ref, hub, err) < 0)
+        return gcp_error(err, SKL_ERR_INVALID, "hub-repository: \"%s\" is not PROJECT/REPOSITORY", hub);
+    if (hub)
+        (void)snprintf(c->hub, sizeof(c->hub), "%s", hub);
+    c->agent_binary = v[OPT_AGENT_BINARY]->str;
+    c->stub_runtime = v[OPT_STUB_RUNTIME]->str;
+    return 0;
+}
+
 int gcf_config_read(struct gcf_config *c, const struct skl_value *const *v, struct skl_error *err)
 {
     memset(c, 0, sizeof(*c));
@@ -145,7 +183,7 @@ int gcf_config_read(struct gcf_config *c, const struct skl_value *const *v, stru
         return gcp_error(err, SKL_ERR_INVALID, "region: is empty");
     if (check_name("project", c->project, err) < 0 || check_name("region", c->region, err) < 0)
         return -1;
-    if (read_resources(c, v, err) < 0)
+    if (read_resources(c, v, err) < 0 || read_image(c, v, err) < 0)
         return -1;
     return read_endpoint(c, text_or_null(v[OPT_ENDPOINT_URL]), err);
 }

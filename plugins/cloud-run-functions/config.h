@@ -7,6 +7,7 @@
 #define SKL_GCF_CONFIG_H
 
 #include <stdbool.h>
+#include "gcp/registry.h"
 #include "sockerless/driver.h"
 
 extern const struct skl_option gcf_options[];
@@ -22,6 +23,10 @@ struct gcf_config {
     int64_t timeout_s;           /* of the function */
     char *endpoint;              /* owned, no slash at the end; NULL: Google */
     bool image_deploy;           /* deploy "image"; else the runtime "docker" */
+    struct gcp_ref repository;   /* with image_deploy: where images with the agent go; repo is the path */
+    char hub[256];               /* repository that stands for Docker Hub, same host; "" none */
+    const char *agent_binary;
+    const char *stub_runtime;
     bool extended;               /* semantics */
     bool background;             /* create */
     int64_t log_timeout;

@@ -11,14 +11,20 @@
  * that is not known any more, one that ends without error or response, a daemon that was restarted meanwhile
  * (`resumed` begins there). A function is ours by its nonce, never by its name alone.
  *
+ * With "deploy": "image" there is more before and after: BAKE (an image with the agent, in the registry), SOURCE (the
+ * placeholder's upload) and then POST; and once the function is active, PATCH (that image under its service).
+ *
  * Nothing is left behind: CLEAN deletes before the failure is told, for at most CLEAN_PATIENCE; what takes longer
  * goes on in the background.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cloud-run-functions/deploy.h"
+#include "cloud-run-functions/bake.h"
+#include "cloud-run-functions/patch.h"
 #include "cloud-run-functions/removal.h"
 #include "cloud-run-functions/request.h"
+#include "cloud-run-functions/stub.h"
 #include "gcp/json.h"
 
 #include <stdio.h>
@@ -32,14 +38,17 @@
 /* A function that is ACTIVE has its URL at once, or soon. */
 #define NO_URI_LOOKS   10
 
-enum step { STEP_POST, STEP_WAIT, STEP_LOOK, STEP_CLEAN, STEP_READY, STEP_FAILED };
+enum step { STEP_BAKE, STEP_SOURCE, STEP_POST, STEP_WAIT, STEP_LOOK, STEP_PATCH, STEP_CLEAN, STEP_READY, STEP_FAILED };
 
 struct gcf_deploy {
     UT_hash_handle hh;
     struct skl_instance *inst;
     char container_id[65];
     char nonce[GCF_LABEL_MAX];
-    char *what, *body;
+    char *what;
+    struct json_object *fn;   /* to ask for; until the end */
+    char *image;              /* "deploy": "image": the container's, then the one with the agent */
+    bool as_root, resumed;
     struct gcf_handle handle;
     enum step step;
     bool accepted, forget, telling, late, clean;
@@ -50,10 +59,13 @@ struct gcf_deploy {
     struct gcp_op *op;
     struct skl_timer *timer;
     struct gcf_removal *removal;
+    struct gcf_bake *bake;
+    struct gcf_stub *stub;
+    struct gcf_patch *patch;
     struct skl_error error;
 };
 
-static void deploy_post(struct gcf_deploy *d);
+static void deploy_submit(struct gcf_deploy *d);
 static void deploy_look(void *arg);
 
 struct gcf_deploy *gcf_deploy_find(struct skl_instance *inst, const char *container_id)
@@ -71,11 +83,17 @@ static void deploy_stop(struct gcf_deploy *d)
     gcp_call_cancel(d->call);
     gcp_op_cancel(d->op);
     gcf_removal_stop(d->removal);
+    gcf_bake_cancel(d->bake);
+    gcf_stub_cancel(d->stub);
+    gcf_patch_cancel(d->patch);
     if (d->timer)
         d->inst->host->timer_stop(d->inst->host->ctx, d->timer);
     d->call = NULL;
     d->op = NULL;
     d->removal = NULL;
+    d->bake = NULL;
+    d->stub = NULL;
+    d->patch = NULL;
     d->timer = NULL;
 }
 
@@ -84,7 +102,8 @@ static void deploy_free(struct gcf_deploy *d)
     deploy_stop(d);
     HASH_DEL(d->inst->deploys, d);
     free(d->what);
-    free(d->body);
+    free(d->image);
+    json_object_put(d->fn);
     free(d);
 }
 
@@ -114,8 +133,8 @@ static void deploy_tell(struct gcf_deploy *d)
 static void deploy_end(struct gcf_deploy *d, enum step step)
 {
     d->step = step;
-    free(d->body);
-    d->body = NULL;
+    json_object_put(d->fn);
+    d->fn = NULL;
     deploy_tell(d);
 }
 
@@ -192,12 +211,47 @@ static void deploy_no_memory(struct gcf_deploy *d, bool clean)
 
 /* ---- the function itself ---- */
 
-static void deploy_ready(struct gcf_deploy *d, const struct gcf_function *f)
+static void deploy_ready(struct gcf_deploy *d)
 {
-    memcpy(d->handle.uri, f->uri, sizeof(d->handle.uri));
     d->handle.operation[0] = '\0';
     d->handle.created = d->inst->host->now_wall(d->inst->host->ctx);
     deploy_end(d, STEP_READY);
+}
+
+static void on_image_deployed(void *arg, const struct skl_error *err)
+{
+    struct gcf_deploy *d = arg;
+
+    d->patch = NULL;
+    if (err)
+        deploy_fail(d, err, err->kind != SKL_ERR_CANCELED);
+    else
+        deploy_ready(d);
+}
+
+/* The function's Cloud Run service has its name, where the function does not tell. New string. */
+static char *service_name(const struct gcf_function *f, const struct gcf_handle *h)
+{
+    const char *id = strrchr(h->name, '/'), *end = strstr(h->name, "/functions/");
+
+    return *f->service ? strdup(f->service) : gcp_format("%.*s/services%s", (int)(end - h->name), h->name, id);
+}
+
+static void deploy_active(struct gcf_deploy *d, const struct gcf_function *f)
+{
+    char *service;
+
+    memcpy(d->handle.uri, f->uri, sizeof(d->handle.uri));
+    if (!d->image) {
+        deploy_ready(d);
+        return;
+    }
+    d->step = STEP_PATCH;
+    service = service_name(f, &d->handle);
+    d->patch = service ? gcf_patch_start(d->inst, service, d->image, d->deadline, on_image_deployed, d) : NULL;
+    free(service);
+    if (!d->patch)
+        deploy_no_memory(d, true);
 }
 
 static void deploy_look_later(struct gcf_deploy *d, const char *state)
@@ -237,7 +291,7 @@ static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
     switch (f->state) {
     case GCF_STATE_ACTIVE:
         if (*f->uri)
-            deploy_ready(d, f);
+            deploy_active(d, f);
         else if (d->no_uri_looks++ < NO_URI_LOOKS)
             deploy_look_later(d, "without a URL");
         else {
@@ -265,7 +319,7 @@ static void on_look(void *arg, const struct gcp_reply *reply)
         gcf_function_read(&f, reply->json);
         deploy_judge(d, &f);
     } else if (reply->fault->code == GCP_NOT_FOUND && d->posts < 2) {
-        deploy_post(d); /* it was being deleted, or never came to be */
+        deploy_submit(d); /* it was being deleted, or never came to be */
     } else {
         deploy_fail(d, reply->error, !reply->fault->canceled && reply->fault->code != GCP_NOT_FOUND);
     }
@@ -306,7 +360,7 @@ static void on_operation(void *arg, const struct gcp_op_result *result)
     }
     gcf_function_read(&f, result->response);
     if (!result->error && f.state == GCF_STATE_ACTIVE && *f.uri && !strcmp(f.nonce, d->nonce))
-        deploy_ready(d, &f);
+        deploy_active(d, &f);
     else
         deploy_look(d);
 }
@@ -351,6 +405,7 @@ static void on_post(void *arg, const struct gcp_reply *reply)
 static void deploy_post(struct gcf_deploy *d)
 {
     struct gcp_request req = {.method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline};
+    const char *body = gcp_json_text(d->fn);
     char id[GCF_ID_MAX], *path, *url;
 
     gcf_function_id(d->container_id, id);
@@ -360,14 +415,83 @@ static void deploy_post(struct gcf_deploy *d)
     d->step = STEP_POST;
     d->posts++;
     req.url = url;
-    req.body = d->body;
-    req.body_len = strlen(d->body);
+    req.body = body;
+    req.body_len = body ? strlen(body) : 0;
     req.gate = &d->inst->client.writes;
-    d->call = url ? gcp_call_start(&d->inst->client, &req, on_post, d) : NULL;
+    d->call = url && body ? gcp_call_start(&d->inst->client, &req, on_post, d) : NULL;
     free(path);
     free(url);
     if (!d->call)
         deploy_no_memory(d, false);
+}
+
+/* ---- "deploy": "image" ---- */
+
+static void on_source(void *arg, const struct skl_error *err, struct json_object *source)
+{
+    struct gcf_deploy *d = arg;
+    struct json_object *build = gcp_json_get(d->fn, "buildConfig");
+
+    d->stub = NULL;
+    if (err) {
+        deploy_fail(d, err, false);
+        return;
+    }
+    json_object_object_add(gcp_json_put_object(build, "source"), "storageSource", json_object_get(source));
+    deploy_post(d);
+}
+
+static void deploy_submit(struct gcf_deploy *d)
+{
+    if (!d->image) {
+        deploy_post(d);
+        return;
+    }
+    d->step = STEP_SOURCE;
+    d->stub = gcf_stub_start(d->inst, on_source, d);
+    if (!d->stub)
+        deploy_no_memory(d, false);
+}
+
+static void deploy_first_request(struct gcf_deploy *d)
+{
+    if (d->resumed)
+        deploy_look(d);
+    else
+        deploy_submit(d);
+}
+
+static void on_baked(void *arg, const struct skl_error *err, const char *image)
+{
+    struct gcf_deploy *d = arg;
+
+    d->bake = NULL;
+    if (err) {
+        deploy_fail(d, err, false);
+        return;
+    }
+    free(d->image);
+    d->image = strdup(image);
+    if (d->image)
+        deploy_first_request(d);
+    else
+        deploy_no_memory(d, false);
+}
+
+static void on_bake_refused(void *arg)
+{
+    struct gcf_deploy *d = arg;
+
+    d->timer = NULL;
+    deploy_end(d, STEP_FAILED);
+}
+
+static void deploy_bake(struct gcf_deploy *d)
+{
+    d->step = STEP_BAKE;
+    d->bake = gcf_bake_start(d->inst, d->image, d->as_root, on_baked, d, &d->error);
+    if (!d->bake)
+        d->timer = d->inst->host->timer_start(d->inst->host->ctx, 0, on_bake_refused, d);
 }
 
 /* ---- from outside ---- */
@@ -382,16 +506,20 @@ static struct gcf_deploy *deploy_new(struct skl_instance *inst, const struct skl
     gcf_function_id(c->id, id);
     d->inst = inst;
     d->what = gcp_format("create function %s", id);
-    d->body = gcp_dup(gcp_json_text(fn));
+    d->fn = json_object_get(fn);
+    if (inst->config.image_deploy)
+        d->image = strdup(c->image);
+    d->as_root = c->user && *c->user;
     (void)snprintf(d->container_id, sizeof(d->container_id), "%s", c->id);
     (void)snprintf(d->handle.name, sizeof(d->handle.name), "%s", gcp_json_str(fn, "name"));
     gcf_nonce(c, d->nonce);
     d->deadline = gcf_now(inst) + inst->config.create_timeout;
     d->look_delay = LOOK_FIRST;
-    if (d->what && d->body)
+    if (d->what && (d->image || !inst->config.image_deploy))
         return d;
     free(d->what);
-    free(d->body);
+    free(d->image);
+    json_object_put(d->fn);
     free(d);
     return NULL;
 }
@@ -405,10 +533,11 @@ struct gcf_deploy *gcf_deploy_begin(struct skl_instance *inst, const struct skl_
         return NULL;
     HASH_ADD_STR(inst->deploys, container_id, d);
     gcf_deploy_watch(d, w);
-    if (resumed)
-        deploy_look(d);
+    d->resumed = resumed;
+    if (d->image)
+        deploy_bake(d);
     else
-        deploy_post(d);
+        deploy_first_request(d);
     return d;
 }
 
@@ -440,7 +569,7 @@ bool gcf_deploy_drop(struct gcf_deploy *d)
 void gcf_deploy_abandon(struct gcf_deploy *d)
 {
     struct skl_instance *inst = d->inst;
-    bool made = d->step != STEP_FAILED, late;
+    bool made = d->step >= STEP_POST && d->step != STEP_FAILED, late;
     char name[GCF_NAME_MAX];
 
     memcpy(name, d->handle.name, sizeof(name));

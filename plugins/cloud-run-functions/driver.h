@@ -20,9 +20,18 @@
 #define GCF_VERSION "1.0"
 
 struct json_object;
+struct gcf_baked;
 struct gcf_deploy;
 struct gcf_run;
 struct gcf_removal;
+
+/* What is added to images with "deploy": "image" (layer.c). */
+struct gcf_layer {
+    char *blob;                   /* gzipped tar; NULL: not made yet */
+    size_t len;
+    char digest[GCP_DIGEST_MAX];  /* of the blob */
+    char diff_id[GCP_DIGEST_MAX]; /* of the tar */
+};
 
 /* An operation in progress for the host. */
 struct gcf_op {
@@ -45,6 +54,8 @@ struct skl_instance {
     struct gcf_op *ops;
     struct gcf_deploy *deploys;   /* by container, hash (deploy.c) */
     struct gcf_run *runs;         /* by container, hash (run.c) */
+    struct gcf_layer layer;       /* with "deploy": "image" (bake.c) */
+    struct gcf_baked *baked;
     struct gcf_removal *removals; /* deletions nobody waits for (removal.c) */
 };
 

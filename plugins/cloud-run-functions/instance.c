@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cloud-run-functions/instance.h"
+#include "cloud-run-functions/bake.h"
 #include "cloud-run-functions/deploy.h"
 #include "cloud-run-functions/removal.h"
 #include "cloud-run-functions/run.h"
@@ -157,6 +158,8 @@ void gcf_close(struct skl_instance *inst)
     gcf_deploy_close_all(inst);
     while (inst->removals)
         gcf_removal_stop(inst->removals);
+    gcf_bake_forget_all(inst);
+    gcf_layer_fini(&inst->layer);
     gcp_auth_free(inst->auth);
     gcp_client_fini(&inst->client);
     gcf_config_fini(&inst->config);

@@ -3,6 +3,8 @@
 noinst_LIBRARIES += libskl_gcf.a
 gcf_sources = \
 	plugins/cloud-run-functions/answer.c \
+	plugins/cloud-run-functions/bake.c \
+	plugins/cloud-run-functions/bake.h \
 	plugins/cloud-run-functions/config.c \
 	plugins/cloud-run-functions/config.h \
 	plugins/cloud-run-functions/create.c \
@@ -15,8 +17,11 @@ gcf_sources = \
 	plugins/cloud-run-functions/function.h \
 	plugins/cloud-run-functions/instance.c \
 	plugins/cloud-run-functions/instance.h \
+	plugins/cloud-run-functions/layer.c \
 	plugins/cloud-run-functions/list.c \
 	plugins/cloud-run-functions/logs.c \
+	plugins/cloud-run-functions/patch.c \
+	plugins/cloud-run-functions/patch.h \
 	plugins/cloud-run-functions/project.c \
 	plugins/cloud-run-functions/removal.c \
 	plugins/cloud-run-functions/removal.h \
@@ -26,9 +31,11 @@ gcf_sources = \
 	plugins/cloud-run-functions/resources.c \
 	plugins/cloud-run-functions/resources.h \
 	plugins/cloud-run-functions/run.c \
-	plugins/cloud-run-functions/run.h
+	plugins/cloud-run-functions/run.h \
+	plugins/cloud-run-functions/stub.c \
+	plugins/cloud-run-functions/stub.h
 libskl_gcf_a_SOURCES = $(gcf_sources)
-libskl_gcf_a_CPPFLAGS = $(PLUGIN_CPPFLAGS)
+libskl_gcf_a_CPPFLAGS = $(PLUGIN_CPPFLAGS) -DSKL_AGENT_BINARY='"$(pkglibexecdir)/sockerless-agent"'
 
 driver_PROGRAMS += plugins/cloud-run-functions.so
 plugins_cloud_run_functions_so_SOURCES = plugins/cloud-run-functions/plugin.c

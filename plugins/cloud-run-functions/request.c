@@ -7,6 +7,7 @@
 #include "cloud-run-functions/env.h"
 #include "cloud-run-functions/function.h"
 #include "cloud-run-functions/resources.h"
+#include "cloud-run-functions/stub.h"
 #include "gcp/json.h"
 
 #include <stdio.h>
@@ -26,6 +27,18 @@ static void put_labels(struct json_object *fn, const struct skl_container *c)
     gcp_json_put_str(labels, GCF_LABEL_ID_TAIL, text);
     gcf_nonce(c, text);
     gcp_json_put_str(labels, GCF_LABEL_NONCE, text);
+}
+
+/* The mapping's runtime; or a placeholder whose image is replaced, and which must not be rebuilt behind our back. */
+static void put_build(struct json_object *fn, const struct gcf_config *config)
+{
+    struct json_object *build = gcp_json_put_object(fn, "buildConfig");
+
+    gcp_json_put_str(build, "runtime", config->image_deploy ? config->stub_runtime : "docker");
+    if (!config->image_deploy)
+        return;
+    gcp_json_put_str(build, "entryPoint", GCF_STUB_ENTRY_POINT);
+    (void)gcp_json_put_object(build, "onDeployUpdatePolicy");
 }
 
 static void put_warning(const struct gcf_resources *r, char *warning, size_t size)
@@ -69,7 +82,7 @@ struct json_object *gcf_request_function(const struct skl_instance *inst, const 
     gcp_json_put_str(fn, "name", name);
     gcp_json_put_str(fn, "environment", "GEN_2");
     put_labels(fn, c);
-    gcp_json_put_str(gcp_json_put_object(fn, "buildConfig"), "runtime", "docker");
+    put_build(fn, &inst->config);
     if (put_service(fn, inst, c, warning, size, err) == 0)
         return fn;
     json_object_put(fn);

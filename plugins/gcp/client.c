@@ -44,7 +44,7 @@ struct gcp_call {
     char *header_text[HEADERS_MAX * 2]; /* name, value, ... of the caller's headers */
     enum gcp_policy policy;
     struct gcp_gate *gate;
-    int64_t deadline;
+    int64_t deadline, attempt_timeout;
     bool no_auth, ambiguous;
     enum step step;
     unsigned tries, reauths;
@@ -54,6 +54,7 @@ struct gcp_call {
     struct gcp_token_wait *token_wait;
     char *token;               /* what this attempt was sent with */
     int64_t server_time;
+    char *location;
     struct gcp_fault fault;
     struct skl_error error;    /* of a token, or of a malformed request */
 };
@@ -99,6 +100,7 @@ static void call_free(struct gcp_call *call)
     free(call->content_type);
     free(call->what);
     free(call->token);
+    free(call->location);
     for (int i = 0; i < HEADERS_MAX * 2; i++)
         free(call->header_text[i]);
     free(call);
@@ -172,6 +174,7 @@ static struct gcp_call *call_new(struct gcp_client *c, const struct gcp_request 
     }
     call->body_len = req->body_len;
     call->max_response = req->max_response;
+    call->attempt_timeout = req->attempt_timeout ? req->attempt_timeout : GCP_ATTEMPT_TIMEOUT;
     call->policy = req->policy;
     call->gate = req->gate;
     call->no_auth = req->no_auth || !c->auth;
@@ -214,6 +217,7 @@ static void call_fail(struct gcp_call *call)
     struct gcp_reply reply = {.error = &call->error, .fault = &call->fault, .body = "", .ambiguous = call->ambiguous};
 
     reply.server_time = call->server_time;
+    reply.location = call->location;
     if (!call->fault.code)
         call->fault.code = GCP_UNAVAILABLE;
     call_finish(call, &reply);
@@ -361,19 +365,28 @@ static void call_refused(struct gcp_call *call)
     call_fail(call);
 }
 
+static void call_note_headers(struct gcp_call *call, const struct skl_http_response *res)
+{
+    bool answered = res->status && res->header;
+    const char *date = answered ? res->header(res, "Date") : NULL, *location;
+
+    if (!date || !gcp_http_date_parse(date, &call->server_time))
+        call->server_time = 0;
+    location = answered && res->status >= 300 && res->status < 400 ? res->header(res, "Location") : NULL;
+    free(call->location);
+    call->location = gcp_dup(location);
+}
+
 static void on_answer(void *arg, const struct skl_http_response *res)
 {
     struct gcp_call *call = arg;
-    const char *date;
 
     call->http = NULL;
     if (!call->client) {
         call_free(call);
         return;
     }
-    date = res->status && res->header ? res->header(res, "Date") : NULL;
-    if (!date || !gcp_http_date_parse(date, &call->server_time))
-        call->server_time = 0;
+    call_note_headers(call, res);
     gcp_fault_from_response(&call->fault, res, call->host->now_wall(call->host->ctx));
     if (call->fault.code == GCP_OK) {
         call_succeed(call, res);
@@ -411,7 +424,7 @@ static void call_send(struct gcp_call *call)
     r.body = call->body;
     r.body_len = call->body_len;
     r.max_response = call->max_response;
-    r.timeout_ns = left < GCP_MSEC ? GCP_MSEC : left < GCP_ATTEMPT_TIMEOUT ? left : GCP_ATTEMPT_TIMEOUT;
+    r.timeout_ns = left < GCP_MSEC ? GCP_MSEC : left < call->attempt_timeout ? left : call->attempt_timeout;
     if (call->policy == GCP_READ || call->policy == GCP_DELETE)
         r.flags = SKL_HTTP_IDEMPOTENT;
     call->tries++;

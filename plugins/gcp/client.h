@@ -56,6 +56,7 @@ struct gcp_request {
     enum gcp_policy policy;
     struct gcp_gate *gate;       /* may be NULL */
     int64_t deadline;            /* monotonic; 0: GCP_CALL_TIMEOUT from now */
+    int64_t attempt_timeout;     /* 0: GCP_ATTEMPT_TIMEOUT */
     size_t max_response;         /* 0: 4 MiB */
     bool no_auth;
 };
@@ -70,6 +71,7 @@ struct gcp_reply {
     size_t body_len;
     struct json_object *json;       /* the body, when it is JSON */
     bool ambiguous;                 /* an earlier try may have had its effect */
+    const char *location;           /* with error: where a redirect (3xx) points, or NULL */
     int64_t server_time;            /* wall ns by the answer's Date; 0: unknown */
     const struct skl_http_response *response; /* for headers; set when error is NULL */
 };

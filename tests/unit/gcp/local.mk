@@ -41,3 +41,6 @@ tests_unit_test_gcf_storm_LDADD = $(GCPTEST_LDADD)
 gcp_unit_tests += tests/unit/test_gcp_client
 tests_unit_test_gcp_client_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 tests_unit_test_gcp_client_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcf_image
+tests_unit_test_gcf_image_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcf_image_LDADD = $(GCPTEST_LDADD)
