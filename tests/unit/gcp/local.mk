@@ -8,7 +8,8 @@ check_LIBRARIES += libskl_gcptest.a
 endif
 endif
 libskl_gcptest_a_SOURCES = tests/unit/gcp/fake.c tests/unit/gcp/fake.h tests/unit/gcp/driver.c \
-	tests/unit/gcp/cloud.c tests/unit/gcp/cloud.h tests/unit/gcp/keys.c tests/unit/gcp/keys.h
+	tests/unit/gcp/cloud.c tests/unit/gcp/cloud.h \
+	tests/unit/gcp/discovery.c tests/unit/gcp/discovery.h tests/unit/gcp/keys.c tests/unit/gcp/keys.h
 libskl_gcptest_a_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 
 gcp_unit_tests = tests/unit/test_gcf_create
@@ -44,3 +45,7 @@ tests_unit_test_gcp_client_LDADD = $(GCPTEST_LDADD)
 gcp_unit_tests += tests/unit/test_gcf_image
 tests_unit_test_gcf_image_CPPFLAGS = $(GCPTEST_CPPFLAGS)
 tests_unit_test_gcf_image_LDADD = $(GCPTEST_LDADD)
+gcp_unit_tests += tests/unit/test_gcf_transcript
+tests_unit_test_gcf_transcript_CPPFLAGS = $(GCPTEST_CPPFLAGS)
+tests_unit_test_gcf_transcript_LDADD = $(GCPTEST_LDADD)
+EXTRA_DIST += tests/unit/gcp/data/discovery.json tests/unit/gcp/trim-discovery.py
