@@ -1,6 +1,7 @@
 # tests/fuzz: libFuzzer targets fuzz_<x>.c with corpora in corpus/<x>/. Built with --enable-fuzzing they are
 # fuzzers (scripts/fuzz); else replay.c gives them a main that runs each file of the corpus, as a test.
-fuzz_targets =
+fuzz_gcf = tests/fuzz/fuzz_gcp_fault tests/fuzz/fuzz_gcp_cred tests/fuzz/fuzz_gcf_answer
+fuzz_targets = $(fuzz_gcf)
 
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
@@ -13,3 +14,8 @@ LDADD += libskl_replay.a
 TESTS += $(fuzz_targets)
 endif
 EXTRA_DIST += tests/fuzz/corpus
+
+FUZZ_GCP_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/plugins
+tests_fuzz_fuzz_gcp_fault_CPPFLAGS = $(FUZZ_GCP_CPPFLAGS)
+tests_fuzz_fuzz_gcp_cred_CPPFLAGS = $(FUZZ_GCP_CPPFLAGS)
+tests_fuzz_fuzz_gcf_answer_CPPFLAGS = $(FUZZ_GCP_CPPFLAGS)
