@@ -21,6 +21,7 @@
  */
 #include "cloud-run-functions/deploy.h"
 #include "cloud-run-functions/bake.h"
+#include "cloud-run-functions/cleanup.h"
 #include "cloud-run-functions/patch.h"
 #include "cloud-run-functions/removal.h"
 #include "cloud-run-functions/request.h"
@@ -168,7 +169,7 @@ static void on_patience(void *arg)
     d->timer = NULL;
     gcf_removal_stop(d->removal);
     d->removal = NULL;
-    (void)gcf_removal_start(d->inst, d->handle.name, d->late, NULL, NULL);
+    gcf_cleanup(d->inst, d->handle.name, d->late);
     deploy_end(d, STEP_FAILED);
 }
 
@@ -574,8 +575,8 @@ void gcf_deploy_abandon(struct gcf_deploy *d)
 
     memcpy(name, d->handle.name, sizeof(name));
     late = gcf_deploy_drop(d);
-    if (made && !gcf_removal_start(inst, name, late, NULL, NULL))
-        gcf_log(inst, SKL_LOG_WARN, "%s: out of memory while deleting it", name);
+    if (made)
+        gcf_cleanup(inst, name, late);
 }
 
 void gcf_deploy_forget(struct gcf_deploy *d)

@@ -21,6 +21,7 @@
 
 struct json_object;
 struct gcf_baked;
+struct gcf_cleanup;
 struct gcf_deploy;
 struct gcf_run;
 struct gcf_removal;
@@ -56,7 +57,8 @@ struct skl_instance {
     struct gcf_run *runs;         /* by container, hash (run.c) */
     struct gcf_layer layer;       /* with "deploy": "image" (bake.c) */
     struct gcf_baked *baked;
-    struct gcf_removal *removals; /* deletions nobody waits for (removal.c) */
+    struct gcf_cleanup *cleanups; /* deletions nobody waits for (cleanup.c) */
+    struct skl_timer *resume_timer;
 };
 
 void gcf_op_begin(struct gcf_op *op, struct skl_instance *inst, struct skl_call *call,

@@ -5,8 +5,8 @@
  */
 #include "cloud-run-functions/instance.h"
 #include "cloud-run-functions/bake.h"
+#include "cloud-run-functions/cleanup.h"
 #include "cloud-run-functions/deploy.h"
-#include "cloud-run-functions/removal.h"
 #include "cloud-run-functions/run.h"
 
 #include <stdarg.h>
@@ -125,6 +125,7 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
     }
     *ret_caps = SKL_CAP_LIST | SKL_CAP_INSPECT | (inst->config.extended ? EXTENDED_CAPS : 0);
     *ret_inst = inst;
+    gcf_cleanup_resume(inst);
     return 0;
 }
 
@@ -156,8 +157,7 @@ void gcf_close(struct skl_instance *inst)
     }
     gcf_run_close_all(inst);
     gcf_deploy_close_all(inst);
-    while (inst->removals)
-        gcf_removal_stop(inst->removals);
+    gcf_cleanup_fini(inst);
     gcf_bake_forget_all(inst);
     gcf_layer_fini(&inst->layer);
     gcp_auth_free(inst->auth);

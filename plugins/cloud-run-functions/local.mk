@@ -5,6 +5,8 @@ gcf_sources = \
 	plugins/cloud-run-functions/answer.c \
 	plugins/cloud-run-functions/bake.c \
 	plugins/cloud-run-functions/bake.h \
+	plugins/cloud-run-functions/cleanup.c \
+	plugins/cloud-run-functions/cleanup.h \
 	plugins/cloud-run-functions/config.c \
 	plugins/cloud-run-functions/config.h \
 	plugins/cloud-run-functions/create.c \

@@ -18,7 +18,6 @@
 
 struct gcf_removal {
     struct skl_instance *inst;
-    struct gcf_removal *prev, *next;
     char *name, *what;
     int late_looks;
     gcf_removal_fn fn;
@@ -33,12 +32,6 @@ static void removal_send(void *arg);
 
 static void removal_free(struct gcf_removal *r)
 {
-    if (r->prev)
-        r->prev->next = r->next;
-    else if (r->inst->removals == r)
-        r->inst->removals = r->next;
-    if (r->next)
-        r->next->prev = r->prev;
     free(r->name);
     free(r->what);
     free(r);
@@ -57,10 +50,7 @@ void gcf_removal_stop(struct gcf_removal *r)
 
 static void removal_finish(struct gcf_removal *r, const struct skl_error *err)
 {
-    if (r->fn)
-        r->fn(r->arg, err);
-    else if (err)
-        gcf_log(r->inst, SKL_LOG_WARN, "%s: not deleted, it may still be there: %s", r->name, err->message);
+    r->fn(r->arg, err);
     removal_free(r);
 }
 
@@ -150,10 +140,6 @@ struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *nam
     r->inst = inst;
     r->name = strdup(name);
     r->what = gcp_format("delete function %s", slash ? slash + 1 : name);
-    r->next = inst->removals;
-    if (r->next)
-        r->next->prev = r;
-    inst->removals = r;
     if (!r->name || !r->what) {
         removal_free(r);
         return NULL;

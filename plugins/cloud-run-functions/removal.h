@@ -11,9 +11,9 @@
 typedef void (*gcf_removal_fn)(void *arg, const struct skl_error *err);
 
 /*
- * Deletes function `name`. What is gone already is success; one that is still being made is waited for. fn NULL:
- * nobody waits, failures are logged; `late` then means that the function may yet appear (the answer to its create
- * was lost), so a "not found" is not believed at once. The callback runs later, never inside. NULL: out of memory.
+ * Deletes function `name`. What is gone already is success; one that is still being made is waited for. late: the
+ * function may yet appear (the answer to its create was lost), so a "not found" is not believed at once. The
+ * callback runs later, never inside; CANCELED: the daemon ends. NULL: out of memory.
  */
 struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late, gcf_removal_fn fn,
                                       void *arg);

@@ -349,6 +349,30 @@ static void test_shutdown(void)
     CU_PASS("no request beyond the POST: a rule would be missing");
 }
 
+/* The daemon ends while a given-up create is being deleted: the next process goes on with it. */
+static void test_cleanup_survives(void)
+{
+    begin("wait");
+    fake_on(&f, POST, 1, ANSWER(200, PENDING));
+    fake_on(&f, POLL, FAKE_ALWAYS, ANSWER(200, PENDING));
+    fake_on(&f, DEL, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    create(false);
+    fake_pass(&f, FAKE_SEC);
+    gcf_driver.ops->cancel(inst, &call);
+    fake_pass(&f, FAKE_SEC);
+    fake_close(&f, inst);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", NULL);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1); /* not inside open() */
+    fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
+    fake_pass(&f, FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, DEL), 2);
+    fake_close(&f, inst);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", NULL);
+    fake_pass(&f, FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, DEL), 2); /* done, and forgotten */
+    end();
+}
+
 static void test_background(void)
 {
     struct gcf_handle h;
@@ -368,4 +392,4 @@ static void test_background(void)
 UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done), UNIT(test_pitfall_02_operation_codes),
           UNIT(test_pitfall_03_polling_trouble), UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
           UNIT(test_refused_runtime), UNIT(test_resumed), UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown),
-          UNIT(test_background))
+          UNIT(test_cleanup_survives), UNIT(test_background))

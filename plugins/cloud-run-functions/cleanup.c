@@ -1,0 +1,123 @@
+/*
+ * cleanup.c - see cleanup.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cloud-run-functions/cleanup.h"
+#include "cloud-run-functions/removal.h"
+#include "gcp/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KV_KEY    "cleanup"
+#define NAMES_MAX 400 /* of at most 150 bytes each: what fits one value of the storage */
+
+struct gcf_cleanup {
+    struct skl_instance *inst;
+    struct gcf_cleanup *prev, *next;
+    char *name;
+    struct gcf_removal *removal;
+};
+
+/* Writes down what is still to be deleted. */
+static void note(struct skl_instance *inst)
+{
+    struct json_object *list = json_object_new_array();
+    struct skl_error err;
+    const char *text;
+    int n = 0;
+
+    for (const struct gcf_cleanup *c = inst->cleanups; c && list && n < NAMES_MAX; c = c->next, n++)
+        json_object_array_add(list, json_object_new_string(c->name));
+    text = n ? gcp_json_text(list) : NULL;
+    if (inst->host->kv_put(inst->host->ctx, KV_KEY, text, text ? strlen(text) : 0, &err) < 0)
+        gcf_log(inst, SKL_LOG_WARN, "can't write down which functions are to be deleted: %s", err.message);
+    json_object_put(list);
+}
+
+static void cleanup_free(struct gcf_cleanup *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->inst->cleanups = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    free(c->name);
+    free(c);
+}
+
+static void on_gone(void *arg, const struct skl_error *err)
+{
+    struct gcf_cleanup *c = arg;
+    struct skl_instance *inst = c->inst;
+
+    c->removal = NULL;
+    if (err) { /* it stays written down, for the next start */
+        if (err->kind != SKL_ERR_CANCELED)
+            gcf_log(inst, SKL_LOG_WARN, "%s: not deleted, it may still be there: %s", c->name, err->message);
+        return;
+    }
+    cleanup_free(c);
+    note(inst);
+}
+
+static void cleanup_add(struct skl_instance *inst, const char *name, bool late)
+{
+    struct gcf_cleanup *c = calloc(1, sizeof(*c));
+
+    if (c) {
+        c->inst = inst;
+        c->name = strdup(name);
+        c->removal = c->name ? gcf_removal_start(inst, name, late, on_gone, c) : NULL;
+    }
+    if (!c || !c->removal) {
+        gcf_log(inst, SKL_LOG_WARN, "%s: out of memory while deleting it", name);
+        free(c ? c->name : NULL);
+        free(c);
+        return;
+    }
+    c->next = inst->cleanups;
+    if (c->next)
+        c->next->prev = c;
+    inst->cleanups = c;
+}
+
+void gcf_cleanup(struct skl_instance *inst, const char *name, bool late)
+{
+    cleanup_add(inst, name, late);
+    note(inst);
+}
+
+static void on_resume(void *arg)
+{
+    struct skl_instance *inst = arg;
+    size_t len;
+    char *text = inst->host->kv_get(inst->host->ctx, KV_KEY, &len);
+    struct json_object *list = text ? gcp_json_parse(text, len) : NULL;
+    const char *name;
+
+    inst->resume_timer = NULL;
+    if (text)
+        inst->host->free(inst->host->ctx, text);
+    for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+        name = json_object_get_string(json_object_array_get_idx(list, i));
+        if (name && gcp_has_prefix(name, "projects/") && strstr(name, "/functions/skls-"))
+            cleanup_add(inst, name, false);
+    }
+    json_object_put(list);
+}
+
+void gcf_cleanup_resume(struct skl_instance *inst)
+{
+    inst->resume_timer = inst->host->timer_start(inst->host->ctx, 0, on_resume, inst);
+}
+
+void gcf_cleanup_fini(struct skl_instance *inst)
+{
+    while (inst->cleanups) {
+        gcf_removal_stop(inst->cleanups->removal);
+        cleanup_free(inst->cleanups);
+    }
+}
