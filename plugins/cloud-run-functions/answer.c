@@ -1,8 +1,9 @@
 /*
  * answer.c - what the answer to an invocation says about the run (declared in run.h).
  *
- * Three may answer: the agent in the function (200 with X-Sockerless-Exit-Code, or JSON {"message"} when it could not
- * run the command), Google's front end (HTML or a line of plain text), and nobody (the connection broke).
+ * Three may answer: the agent in the function (200 with X-Sockerless-Exit-Code, or JSON {"message"} when it
+ * could not run the command), Google's front end (HTML or a line of plain text), and nobody (the connection
+ * broke).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -62,8 +63,9 @@ static void no_answer(struct skl_run_end *end, char *reason, size_t size, const 
 
     end->kind = !res->request_sent ? SKL_END_FAILED : timeout ? SKL_END_TIMEOUT : SKL_END_LOST;
     end->exit_code = end->kind == SKL_END_TIMEOUT ? EXIT_TIMEOUT : 1;
-    (void)snprintf(reason, size, "%s: %s",
-                   res->request_sent ? "the connection to the function broke" : "the function can't be reached", why);
+    (void)snprintf(
+        reason, size, "%s: %s",
+        res->request_sent ? "the connection to the function broke" : "the function can't be reached", why);
 }
 
 static const char *front_end_hint(int status)
@@ -91,7 +93,8 @@ static void front_end(struct skl_run_end *end, char *reason, size_t size, const 
     if (res->status == 504 || res->status == 408) {
         end->kind = SKL_END_TIMEOUT;
         end->exit_code = EXIT_TIMEOUT;
-        (void)snprintf(reason, size, "the function's time limit was reached (HTTP %d: %s)", res->status, f.text);
+        (void)snprintf(reason, size, "the function's time limit was reached (HTTP %d: %s)", res->status,
+                       f.text);
         return;
     }
     end->kind = SKL_END_FAILED;

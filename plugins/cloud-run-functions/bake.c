@@ -1,12 +1,12 @@
 /*
  * bake.c - see bake.h.
  *
- *   MANIFEST (an index: again for linux/amd64) -> CONFIG -> AGENT (the layer, uploaded once) -> LAYERS (each mounted
- *   from the image's repository) -> PUT_CONFIG -> PUT_MANIFEST
+ *   manifest (of an index: again, for linux/amd64) -> configuration -> the agent's layer, uploaded once
+ *   -> the image's layers, mounted from its repository -> new configuration -> new manifest
  *
- * The registry's API alone: no Docker daemon, no build. Everything is content-addressed, so a try that broke off leaves
- * nothing that the next does not use. What a manifest was made into is remembered, so that a second container of the
- * same image costs one request (tags move: the manifest is asked for each time).
+ * The registry's API alone: no Docker daemon, no build. Everything is content-addressed, so a try that broke
+ * off leaves nothing that the next does not use. What a manifest was made into is remembered, so that a
+ * second container of the same image costs one request (tags move: the manifest is asked for each time).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,16 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MANIFEST_MAX ((size_t)4 << 20)
-#define CONFIG_MAX   ((size_t)8 << 20)
-#define LAYERS_MAX   256
-#define TARGET_NAME  "sockerless"
-#define OCI_INDEX    "application/vnd.oci.image.index.v1+json"
-#define DOCKER_LIST  "application/vnd.docker.distribution.manifest.list.v2+json"
-#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define MANIFEST_MAX    ((size_t)4 << 20)
+#define CONFIG_MAX      ((size_t)8 << 20)
+#define LAYERS_MAX      256
+#define TARGET_NAME     "sockerless"
+#define OCI_INDEX       "application/vnd.oci.image.index.v1+json"
+#define DOCKER_LIST     "application/vnd.docker.distribution.manifest.list.v2+json"
+#define OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
 #define DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-#define ACCEPT       OCI_MANIFEST ", " DOCKER_MANIFEST ", " OCI_INDEX ", " DOCKER_LIST
-#define KNOWN_MAX    256
+#define ACCEPT          OCI_MANIFEST ", " DOCKER_MANIFEST ", " OCI_INDEX ", " DOCKER_LIST
+#define KNOWN_MAX       256
 
 /* What was made of a manifest. */
 struct gcf_baked {
@@ -42,13 +42,13 @@ struct gcf_bake {
     struct gcp_ref ref;
     bool as_root, from_index;
     char *what, *target;
-    char *manifest;                 /* the image's */
+    char *manifest; /* the image's */
     size_t manifest_len;
     char manifest_digest[GCP_DIGEST_MAX];
     struct json_object *parsed;
-    char *config, *made;            /* the new configuration, the new manifest */
-    char digest[GCP_DIGEST_MAX];    /* of the new manifest */
-    size_t layer;                   /* the next to mount */
+    char *config, *made;         /* the new configuration, the new manifest */
+    char digest[GCP_DIGEST_MAX]; /* of the new manifest */
+    size_t layer;                /* the next to mount */
     struct gcp_call *call;
     struct gcp_blob *blob;
     gcf_bake_fn fn;
@@ -116,7 +116,8 @@ static void bake_done(struct gcf_bake *b, const char *digest)
 
 static struct gcp_blob_spec blob_spec(const struct gcf_bake *b, const char *repo, const char *digest)
 {
-    struct gcp_blob_spec s = {.client = &b->inst->client, .host = b->inst->config.repository.host, .repo = repo};
+    struct gcp_blob_spec s = {
+        .client = &b->inst->client, .host = b->inst->config.repository.host, .repo = repo};
 
     s.digest = digest;
     s.what = b->what;
@@ -160,13 +161,15 @@ static void on_manifest_put(void *arg, const struct gcp_reply *reply)
 
 static void bake_put_manifest(struct gcf_bake *b)
 {
-    struct gcp_registry_request r = {.method = "PUT", .host = b->inst->config.repository.host, .what = b->what};
+    struct gcp_registry_request r = {
+        .method = "PUT", .host = b->inst->config.repository.host, .what = b->what};
     struct json_object *type = NULL;
     char *path;
 
     gcp_digest(b->made, strlen(b->made), b->digest);
     (void)json_object_object_get_ex(b->parsed, "mediaType", &type);
-    r.content_type = json_object_is_type(type, json_type_string) ? json_object_get_string(type) : OCI_MANIFEST;
+    r.content_type =
+        json_object_is_type(type, json_type_string) ? json_object_get_string(type) : OCI_MANIFEST;
     r.body = b->made;
     r.body_len = strlen(b->made);
     path = gcp_format("%s/manifests/sockerless-%.40s", b->target, b->digest + strlen("sha256:"));
@@ -197,7 +200,8 @@ static void bake_put_config(struct gcf_bake *b)
     struct skl_error err;
 
     gcp_digest(b->config, strlen(b->config), digest);
-    b->made = gcf_bake_manifest(b->manifest, b->manifest_len, &b->inst->layer, digest, strlen(b->config), &err);
+    b->made =
+        gcf_bake_manifest(b->manifest, b->manifest_len, &b->inst->layer, digest, strlen(b->config), &err);
     if (!b->made) {
         bake_fail(b, &err);
         return;
@@ -284,7 +288,8 @@ static void bake_read_config(struct gcf_bake *b)
     struct skl_error err;
 
     if (!digest || !gcp_digest_valid(digest) || !layers || json_object_array_length(layers) > LAYERS_MAX) {
-        (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "%s: the registry's manifest is none of an image", b->what);
+        (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "%s: the registry's manifest is none of an image",
+                        b->what);
         bake_fail(b, &err);
         return;
     }
@@ -305,7 +310,8 @@ static const char *choose_platform(struct json_object *index)
         const char *os = gcp_json_str(m, "platform.os"), *arch = gcp_json_str(m, "platform.architecture");
         const char *digest = gcp_json_str(m, "digest");
 
-        if (os && arch && digest && !strcmp(os, "linux") && !strcmp(arch, "amd64") && gcp_digest_valid(digest))
+        if (os && arch && digest && !strcmp(os, "linux") && !strcmp(arch, "amd64") &&
+            gcp_digest_valid(digest))
             return digest;
     }
     return NULL;
@@ -387,8 +393,8 @@ static bool bake_manifest(struct gcf_bake *b)
     return b->call != NULL;
 }
 
-struct gcf_bake *gcf_bake_start(struct skl_instance *inst, const char *image, bool as_root, gcf_bake_fn fn, void *arg,
-                                struct skl_error *err)
+struct gcf_bake *gcf_bake_start(struct skl_instance *inst, const char *image, bool as_root, gcf_bake_fn fn,
+                                void *arg, struct skl_error *err)
 {
     struct gcf_bake *b;
     struct gcp_ref ref;

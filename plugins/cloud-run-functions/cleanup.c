@@ -101,7 +101,8 @@ static void on_resume(void *arg)
     inst->resume_timer = NULL;
     if (text)
         inst->host->free(inst->host->ctx, text);
-    for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+    for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
+         i++) {
         name = json_object_get_string(json_object_array_get_idx(list, i));
         if (name && gcp_has_prefix(name, "projects/") && strstr(name, "/functions/skls-"))
             cleanup_add(inst, name, false);

@@ -1,9 +1,9 @@
 /*
  * cleanup.h - deletions that nobody waits for, remembered across restarts.
  *
- * A create that failed or was given up deletes its function in the background. If the daemon ends meanwhile, nobody would
- * know of that function any more: the core has forgotten the container. So the names are kept in the host's storage
- * until the deletion is done, and taken up again when the driver is opened.
+ * A create that failed or was given up deletes its function in the background. If the daemon ends meanwhile,
+ * nobody would know of that function any more: the core has forgotten the container. So the names are kept in
+ * the host's storage until the deletion is done, and taken up again when the driver is opened.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,6 +1,6 @@
 /*
- * config.c - see config.h. The host has checked types, ranges and choices; what is left is what only this driver
- * knows: memory and CPU as Google writes them, and which options need which.
+ * config.c - see config.h. The host has checked types, ranges and choices; what is left is what only this
+ * driver knows: memory and CPU as Google writes them, and which options need which.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -49,20 +49,23 @@ static const char *const deploy_choices[] = {"docker-runtime", "image", NULL};
 static const char *const semantics_choices[] = {"extended", "strict", NULL};
 static const char *const create_choices[] = {"wait", "background", NULL};
 
-#define OPTION(kind, key, variable, otherwise, text)                                                               \
-    .size = sizeof(struct skl_option), .type = SKL_OPT_##kind, .name = key, .env = variable,                       \
+#define OPTION(kind, key, variable, otherwise, text)                                                         \
+    .size = sizeof(struct skl_option), .type = SKL_OPT_##kind, .name = key, .env = variable,                 \
     .default_value = otherwise, .help = text
 
 const struct skl_option gcf_options[] = {
     [OPT_PROJECT] = {OPTION(STRING, "project", "SOCKERLESS_GCF_PROJECT", NULL,
                             "Google Cloud project; otherwise the one of the credentials")},
-    [OPT_REGION] = {OPTION(STRING, "region", "SOCKERLESS_GCF_REGION", "us-central1", "where functions are made")},
+    [OPT_REGION] = {OPTION(STRING, "region", "SOCKERLESS_GCF_REGION", "us-central1",
+                           "where functions are made")},
     [OPT_SERVICE_ACCOUNT] = {OPTION(STRING, "service-account", "SOCKERLESS_GCF_SERVICE_ACCOUNT", "",
                                     "identity the functions run as; empty: the project's default")},
     [OPT_MEMORY] = {OPTION(STRING, "memory", "SOCKERLESS_GCF_MEMORY", "1Gi",
                            "memory of a function where the container does not say")},
-    [OPT_CPU] = {OPTION(STRING, "cpu", "SOCKERLESS_GCF_CPU", "1", "CPUs of a function where the container does not say")},
-    [OPT_TIMEOUT] = {OPTION(DURATION, "timeout", "SOCKERLESS_GCF_TIMEOUT", "3600", "longest run of a container"),
+    [OPT_CPU] = {OPTION(STRING, "cpu", "SOCKERLESS_GCF_CPU", "1",
+                        "CPUs of a function where the container does not say")},
+    [OPT_TIMEOUT] = {OPTION(DURATION, "timeout", "SOCKERLESS_GCF_TIMEOUT", "3600",
+                            "longest run of a container"),
                      .min = GCP_SECOND, .max = 3600 * GCP_SECOND},
     [OPT_ENDPOINT_URL] = {OPTION(STRING, "endpoint-url", "SOCKERLESS_ENDPOINT_URL", "",
                                  "base URL in place of Google's; no authentication, logs within 2 s")},
@@ -82,14 +85,17 @@ const struct skl_option gcf_options[] = {
     [OPT_CREDENTIALS] = {OPTION(STRING, "credentials", NULL, "",
                                 "credential file; empty: Application Default Credentials")},
     [OPT_IMPERSONATE] = {OPTION(STRING, "impersonate", NULL, "", "service account to act as")},
-    [OPT_REPOSITORY] = {OPTION(STRING, "repository", NULL, "",
-                               "for \"deploy\": \"image\": HOST/PROJECT/REPOSITORY that images with the agent go to")},
-    [OPT_HUB_REPOSITORY] = {OPTION(STRING, "hub-repository", NULL, "",
-                                   "PROJECT/REPOSITORY, same host: a remote repository that stands for Docker Hub")},
+    [OPT_REPOSITORY] = {OPTION(
+        STRING, "repository", NULL, "",
+        "for \"deploy\": \"image\": HOST/PROJECT/REPOSITORY that images with the agent go to")},
+    [OPT_HUB_REPOSITORY] = {OPTION(
+        STRING, "hub-repository", NULL, "",
+        "PROJECT/REPOSITORY, same host: a remote repository that stands for Docker Hub")},
     [OPT_AGENT_BINARY] = {OPTION(STRING, "agent-binary", NULL, SKL_AGENT_BINARY,
                                  "the agent that is added to images with \"deploy\": \"image\"")},
-    [OPT_STUB_RUNTIME] = {OPTION(STRING, "stub-runtime", NULL, "nodejs22",
-                                 "runtime of the placeholder function with \"deploy\": \"image\"; a Node.js one")},
+    [OPT_STUB_RUNTIME] = {OPTION(
+        STRING, "stub-runtime", NULL, "nodejs22",
+        "runtime of the placeholder function with \"deploy\": \"image\"; a Node.js one")},
     [OPT_COUNT] = {.size = sizeof(struct skl_option)},
 };
 
@@ -108,7 +114,8 @@ static int check_name(const char *key, const char *value, struct skl_error *err)
 {
     for (const char *p = value; p && *p; p++)
         if (!isalnum((unsigned char)*p) && !strchr("-.:_", *p))
-            return gcp_error(err, SKL_ERR_INVALID, "%s: \"%s\" is not a name (letters, digits and - only)", key, value);
+            return gcp_error(err, SKL_ERR_INVALID, "%s: \"%s\" is not a name (letters, digits and - only)",
+                             key, value);
     return 0;
 }
 
@@ -119,7 +126,8 @@ static int read_endpoint(struct gcf_config *c, const char *url, struct skl_error
     if (!url)
         return 0;
     if (!gcp_has_prefix(url, "http://") && !gcp_has_prefix(url, "https://"))
-        return gcp_error(err, SKL_ERR_INVALID, "endpoint-url: \"%s\" does not begin with http:// or https://", url);
+        return gcp_error(err, SKL_ERR_INVALID, "endpoint-url: \"%s\" does not begin with http:// or https://",
+                         url);
     c->endpoint = strdup(url);
     if (!c->endpoint)
         return gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
@@ -134,7 +142,8 @@ static int read_resources(struct gcf_config *c, const struct skl_value *const *v
 {
     c->memory_text = v[OPT_MEMORY]->str;
     if (gcf_memory_parse(c->memory_text, &c->memory) < 0)
-        return gcp_error(err, SKL_ERR_INVALID, "memory: \"%s\" is not a size such as 512Mi or 1Gi, from 128Mi to 32Gi",
+        return gcp_error(err, SKL_ERR_INVALID,
+                         "memory: \"%s\" is not a size such as 512Mi or 1Gi, from 128Mi to 32Gi",
                          c->memory_text ? c->memory_text : "");
     if (gcf_cpu_parse(v[OPT_CPU]->str, &c->cpu_milli) < 0)
         return gcp_error(err, SKL_ERR_INVALID, "cpu: \"%s\" is not 0.08 to 1, 2, 4, 6 or 8",
@@ -153,7 +162,8 @@ static int read_image(struct gcf_config *c, const struct skl_value *const *v, st
         return gcp_error(err, SKL_ERR_INVALID, "repository: is needed with \"deploy\": \"image\"");
     if (gcp_ref_parse(&c->repository, repository, err) < 0 || strcmp(c->repository.tag, "latest") ||
         !strcmp(c->repository.host, "docker.io"))
-        return gcp_error(err, SKL_ERR_INVALID, "repository: \"%s\" is not HOST/PROJECT/REPOSITORY", repository);
+        return gcp_error(err, SKL_ERR_INVALID, "repository: \"%s\" is not HOST/PROJECT/REPOSITORY",
+                         repository);
     if (hub && gcp_ref_parse(&hub_ref, hub, err) < 0)
         return gcp_error(err, SKL_ERR_INVALID, "hub-repository: \"%s\" is not PROJECT/REPOSITORY", hub);
     if (hub)
@@ -175,8 +185,8 @@ int gcf_config_read(struct gcf_config *c, const struct skl_value *const *v, stru
     c->background = is_choice(v[OPT_CREATE], "background");
     c->log_timeout = v[OPT_LOG_TIMEOUT]->num;
     c->create_timeout = v[OPT_CREATE_TIMEOUT]->is_set ? v[OPT_CREATE_TIMEOUT]->num
-                        : c->image_deploy            ? CREATE_TIMEOUT_BUILD
-                                                     : CREATE_TIMEOUT;
+                        : c->image_deploy             ? CREATE_TIMEOUT_BUILD
+                                                      : CREATE_TIMEOUT;
     c->credentials = text_or_null(v[OPT_CREDENTIALS]);
     c->impersonate = text_or_null(v[OPT_IMPERSONATE]);
     if (!c->region)

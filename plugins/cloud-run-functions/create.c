@@ -1,5 +1,6 @@
 /*
- * create.c - the operation "create": a function for the container, awaited or, with `create: "background"`, begun.
+ * create.c - the operation "create": a function for the container, awaited or, with `create: "background"`,
+ * begun.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -7,67 +7,37 @@
  *     \--ALREADY_EXISTS--> LOOK --ours, ACTIVE--> ready;  ours, DEPLOYING--> LOOK again;  FAILED--> CLEAN;
  *                               --not ours--> failed;     DELETING--> LOOK again;         404--> POST
  *
- * LOOK reads the function itself. It settles whatever an operation leaves open: an answer that was lost, an operation
- * that is not known any more, one that ends without error or response, a daemon that was restarted meanwhile
- * (`resumed` begins there). A function is ours by its nonce, never by its name alone.
+ * LOOK reads the function itself. It settles whatever an operation leaves open: an answer that was lost, an
+ * operation that is not known any more, one that ends without error or response, a daemon that was restarted
+ * meanwhile (`resumed` begins there). A function is ours by its nonce, never by its name alone.
  *
- * With "deploy": "image" there is more before and after: BAKE (an image with the agent, in the registry), SOURCE (the
- * placeholder's upload) and then POST; and once the function is active, PATCH (that image under its service).
+ * With "deploy": "image" there is more before and after (deploy_image.c): BAKE (an image with the agent, in
+ * the registry), SOURCE (the placeholder's upload), POST; and once the function is active, PATCH (that image
+ * under it).
  *
- * Nothing is left behind: CLEAN deletes before the failure is told, for at most CLEAN_PATIENCE; what takes longer
- * goes on in the background.
+ * Nothing is left behind: CLEAN deletes before the failure is told, for at most CLEAN_PATIENCE; what takes
+ * longer goes on in the background.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cloud-run-functions/deploy.h"
-#include "cloud-run-functions/bake.h"
+#include "cloud-run-functions/deploy_internal.h"
 #include "cloud-run-functions/cleanup.h"
-#include "cloud-run-functions/patch.h"
 #include "cloud-run-functions/removal.h"
 #include "cloud-run-functions/request.h"
-#include "cloud-run-functions/stub.h"
 #include "gcp/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define LOOK_FIRST     (100 * GCP_MSEC)
 #define LOOK_MAX       (10 * GCP_SECOND)
 #define CLEAN_PATIENCE (5 * GCP_SECOND)
 /* A function that is ACTIVE has its URL at once, or soon. */
-#define NO_URI_LOOKS   10
+#define NO_URI_LOOKS 10
 
-enum step { STEP_BAKE, STEP_SOURCE, STEP_POST, STEP_WAIT, STEP_LOOK, STEP_PATCH, STEP_CLEAN, STEP_READY, STEP_FAILED };
-
-struct gcf_deploy {
-    UT_hash_handle hh;
-    struct skl_instance *inst;
-    char container_id[65];
-    char nonce[GCF_LABEL_MAX];
-    char *what;
-    struct json_object *fn;   /* to ask for; until the end */
-    char *image;              /* "deploy": "image": the container's, then the one with the agent */
-    bool as_root, resumed;
-    struct gcf_handle handle;
-    enum step step;
-    bool accepted, forget, telling, late, clean;
-    int posts, no_uri_looks;
-    int64_t deadline, look_delay;
-    struct gcf_watch *watches;
-    struct gcp_call *call;
-    struct gcp_op *op;
-    struct skl_timer *timer;
-    struct gcf_removal *removal;
-    struct gcf_bake *bake;
-    struct gcf_stub *stub;
-    struct gcf_patch *patch;
-    struct skl_error error;
-};
-
-static void deploy_submit(struct gcf_deploy *d);
 static void deploy_look(void *arg);
+static void deploy_submit(struct gcf_deploy *d);
 
 struct gcf_deploy *gcf_deploy_find(struct skl_instance *inst, const char *container_id)
 {
@@ -84,17 +54,12 @@ static void deploy_stop(struct gcf_deploy *d)
     gcp_call_cancel(d->call);
     gcp_op_cancel(d->op);
     gcf_removal_stop(d->removal);
-    gcf_bake_cancel(d->bake);
-    gcf_stub_cancel(d->stub);
-    gcf_patch_cancel(d->patch);
+    deploy_image_stop(d);
     if (d->timer)
         d->inst->host->timer_stop(d->inst->host->ctx, d->timer);
     d->call = NULL;
     d->op = NULL;
     d->removal = NULL;
-    d->bake = NULL;
-    d->stub = NULL;
-    d->patch = NULL;
     d->timer = NULL;
 }
 
@@ -131,7 +96,7 @@ static void deploy_tell(struct gcf_deploy *d)
         deploy_free(d);
 }
 
-static void deploy_end(struct gcf_deploy *d, enum step step)
+void deploy_end(struct gcf_deploy *d, enum step step)
 {
     d->step = step;
     json_object_put(d->fn);
@@ -184,7 +149,7 @@ static void deploy_clean(struct gcf_deploy *d)
     d->timer = d->inst->host->timer_start(d->inst->host->ctx, CLEAN_PATIENCE, on_patience, d);
 }
 
-static void deploy_fail(struct gcf_deploy *d, const struct skl_error *err, bool clean)
+void deploy_fail(struct gcf_deploy *d, const struct skl_error *err, bool clean)
 {
     d->error = *err;
     if (clean)
@@ -204,7 +169,7 @@ static void on_no_memory(void *arg)
 }
 
 /* Later: a starter must not call back. */
-static void deploy_no_memory(struct gcf_deploy *d, bool clean)
+void deploy_no_memory(struct gcf_deploy *d, bool clean)
 {
     d->clean = clean;
     d->timer = d->inst->host->timer_start(d->inst->host->ctx, 0, on_no_memory, d);
@@ -212,47 +177,20 @@ static void deploy_no_memory(struct gcf_deploy *d, bool clean)
 
 /* ---- the function itself ---- */
 
-static void deploy_ready(struct gcf_deploy *d)
+void deploy_ready(struct gcf_deploy *d)
 {
     d->handle.operation[0] = '\0';
     d->handle.created = d->inst->host->now_wall(d->inst->host->ctx);
     deploy_end(d, STEP_READY);
 }
 
-static void on_image_deployed(void *arg, const struct skl_error *err)
-{
-    struct gcf_deploy *d = arg;
-
-    d->patch = NULL;
-    if (err)
-        deploy_fail(d, err, err->kind != SKL_ERR_CANCELED);
-    else
-        deploy_ready(d);
-}
-
-/* The function's Cloud Run service has its name, where the function does not tell. New string. */
-static char *service_name(const struct gcf_function *f, const struct gcf_handle *h)
-{
-    const char *id = strrchr(h->name, '/'), *end = strstr(h->name, "/functions/");
-
-    return *f->service ? strdup(f->service) : gcp_format("%.*s/services%s", (int)(end - h->name), h->name, id);
-}
-
 static void deploy_active(struct gcf_deploy *d, const struct gcf_function *f)
 {
-    char *service;
-
     memcpy(d->handle.uri, f->uri, sizeof(d->handle.uri));
-    if (!d->image) {
+    if (d->image)
+        deploy_image_patch(d, f);
+    else
         deploy_ready(d);
-        return;
-    }
-    d->step = STEP_PATCH;
-    service = service_name(f, &d->handle);
-    d->patch = service ? gcf_patch_start(d->inst, service, d->image, d->deadline, on_image_deployed, d) : NULL;
-    free(service);
-    if (!d->patch)
-        deploy_no_memory(d, true);
 }
 
 static void deploy_look_later(struct gcf_deploy *d, const char *state)
@@ -403,9 +341,10 @@ static void on_post(void *arg, const struct gcp_reply *reply)
     deploy_fail(d, reply->error, reply->ambiguous && !reply->fault->canceled);
 }
 
-static void deploy_post(struct gcf_deploy *d)
+void deploy_post(struct gcf_deploy *d)
 {
-    struct gcp_request req = {.method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline};
+    struct gcp_request req = {
+        .method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline};
     const char *body = gcp_json_text(d->fn);
     char id[GCF_ID_MAX], *path, *url;
 
@@ -426,35 +365,15 @@ static void deploy_post(struct gcf_deploy *d)
         deploy_no_memory(d, false);
 }
 
-/* ---- "deploy": "image" ---- */
-
-static void on_source(void *arg, const struct skl_error *err, struct json_object *source)
-{
-    struct gcf_deploy *d = arg;
-    struct json_object *build = gcp_json_get(d->fn, "buildConfig");
-
-    d->stub = NULL;
-    if (err) {
-        deploy_fail(d, err, false);
-        return;
-    }
-    json_object_object_add(gcp_json_put_object(build, "source"), "storageSource", json_object_get(source));
-    deploy_post(d);
-}
-
 static void deploy_submit(struct gcf_deploy *d)
 {
-    if (!d->image) {
+    if (d->image)
+        deploy_image_source(d);
+    else
         deploy_post(d);
-        return;
-    }
-    d->step = STEP_SOURCE;
-    d->stub = gcf_stub_start(d->inst, on_source, d);
-    if (!d->stub)
-        deploy_no_memory(d, false);
 }
 
-static void deploy_first_request(struct gcf_deploy *d)
+void deploy_first_request(struct gcf_deploy *d)
 {
     if (d->resumed)
         deploy_look(d);
@@ -462,42 +381,10 @@ static void deploy_first_request(struct gcf_deploy *d)
         deploy_submit(d);
 }
 
-static void on_baked(void *arg, const struct skl_error *err, const char *image)
-{
-    struct gcf_deploy *d = arg;
-
-    d->bake = NULL;
-    if (err) {
-        deploy_fail(d, err, false);
-        return;
-    }
-    free(d->image);
-    d->image = strdup(image);
-    if (d->image)
-        deploy_first_request(d);
-    else
-        deploy_no_memory(d, false);
-}
-
-static void on_bake_refused(void *arg)
-{
-    struct gcf_deploy *d = arg;
-
-    d->timer = NULL;
-    deploy_end(d, STEP_FAILED);
-}
-
-static void deploy_bake(struct gcf_deploy *d)
-{
-    d->step = STEP_BAKE;
-    d->bake = gcf_bake_start(d->inst, d->image, d->as_root, on_baked, d, &d->error);
-    if (!d->bake)
-        d->timer = d->inst->host->timer_start(d->inst->host->ctx, 0, on_bake_refused, d);
-}
-
 /* ---- from outside ---- */
 
-static struct gcf_deploy *deploy_new(struct skl_instance *inst, const struct skl_container *c, struct json_object *fn)
+static struct gcf_deploy *deploy_new(struct skl_instance *inst, const struct skl_container *c,
+                                     struct json_object *fn)
 {
     struct gcf_deploy *d = calloc(1, sizeof(*d));
     char id[GCF_ID_MAX];
@@ -536,7 +423,7 @@ struct gcf_deploy *gcf_deploy_begin(struct skl_instance *inst, const struct skl_
     gcf_deploy_watch(d, w);
     d->resumed = resumed;
     if (d->image)
-        deploy_bake(d);
+        deploy_image_bake(d);
     else
         deploy_first_request(d);
     return d;

@@ -1,9 +1,10 @@
 /*
- * deploy.h - making a container's function: from the request until it can be invoked, or until nothing is left.
+ * deploy.h - making a container's function: from the request until it can be invoked, or until nothing is
+ * left.
  *
  * A deploy belongs to the instance, not to the call that began it: with `create: "background"` docker create
- * returns once the operation was accepted, and start waits for the rest. It stays known by its container until
- * gcf_deploy_forget(), so that a start learns the URL or the reason of the failure.
+ * returns once the operation was accepted, and start waits for the rest. It stays known by its container
+ * until gcf_deploy_forget(), so that a start learns the URL or the reason of the failure.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,8 +25,8 @@ struct gcf_watch {
 };
 
 /*
- * fn: the Function resource to ask for (request.h). resumed: it may be there already. The watch is the caller's memory
- * until done was called or it was taken off. NULL: out of memory.
+ * fn: the Function resource to ask for (request.h). resumed: it may be there already. The watch is the
+ * caller's memory until done was called or it was taken off. NULL: out of memory.
  */
 struct gcf_deploy *gcf_deploy_begin(struct skl_instance *inst, const struct skl_container *c, bool resumed,
                                     struct gcf_watch *w, struct json_object *fn);

@@ -1,9 +1,10 @@
 /*
- * driver.h - what the files of this driver share: the instance, its operations, and the function behind a container.
+ * driver.h - what the files of this driver share: the instance, its operations, and the function behind a
+ * container.
  *
- * Operations (one skl_call each) are structs that begin with `struct gcf_op`, so that cancel() finds them. Runs
- * and functions being made in the background outlive the call that began them: they hang on the instance by
- * container ID.
+ * Operations (one skl_call each) are structs that begin with `struct gcf_op`, so that cancel() finds them.
+ * Runs and functions being made in the background outlive the call that began them: they hang on the instance
+ * by container ID.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -28,7 +29,7 @@ struct gcf_removal;
 
 /* What is added to images with "deploy": "image" (layer.c). */
 struct gcf_layer {
-    char *blob;                   /* gzipped tar; NULL: not made yet */
+    char *blob; /* gzipped tar; NULL: not made yet */
     size_t len;
     char digest[GCP_DIGEST_MAX];  /* of the blob */
     char diff_id[GCP_DIGEST_MAX]; /* of the tar */
@@ -44,18 +45,18 @@ struct gcf_op {
 };
 
 struct skl_instance {
-    const struct skl_host *host;  /* = &table */
-    struct skl_host table;        /* our copy of the host's: close() makes it inert */
+    const struct skl_host *host; /* = &table */
+    struct skl_host table;       /* our copy of the host's: close() makes it inert */
     struct gcf_config config;
     struct gcp_client client;
-    struct gcp_auth *auth;        /* NULL with an endpoint override */
-    char *project;                /* NULL: not known yet (project.c) */
+    struct gcp_auth *auth; /* NULL with an endpoint override */
+    char *project;         /* NULL: not known yet (project.c) */
     char *user_agent;
     bool closing;
     struct gcf_op *ops;
-    struct gcf_deploy *deploys;   /* by container, hash (deploy.c) */
-    struct gcf_run *runs;         /* by container, hash (run.c) */
-    struct gcf_layer layer;       /* with "deploy": "image" (bake.c) */
+    struct gcf_deploy *deploys; /* by container, hash (deploy.c) */
+    struct gcf_run *runs;       /* by container, hash (run.c) */
+    struct gcf_layer layer;     /* with "deploy": "image" (bake.c) */
     struct gcf_baked *baked;
     struct gcf_cleanup *cleanups; /* deletions nobody waits for (cleanup.c) */
     struct skl_timer *resume_timer;
@@ -83,14 +84,15 @@ void gcf_list(struct skl_instance *inst, struct skl_call *call, const struct skl
 void gcf_inspect(struct skl_instance *inst, struct skl_call *call, const struct skl_inspect_req *req);
 
 /*
- * True: credentials are read and the project is known, go on. Else the operation was put off: `again` is called with
- * the same request once that is so, or the call is completed with the reason.
+ * True: credentials are read and the project is known, go on. Else the operation was put off: `again` is
+ * called with the same request once that is so, or the call is completed with the reason.
  */
 typedef void (*gcf_entry)(struct skl_instance *inst, struct skl_call *call, const void *req);
 bool gcf_ready(struct skl_instance *inst, struct skl_call *call, gcf_entry again, const void *req);
 
 /* One line to the daemon's log. */
-void gcf_log(const struct skl_instance *inst, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void gcf_log(const struct skl_instance *inst, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 int64_t gcf_now(const struct skl_instance *inst);
 
 #endif

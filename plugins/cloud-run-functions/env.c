@@ -1,9 +1,9 @@
 /*
  * env.c - see env.h.
  *
- * The container's whole environment travels in SOCKERLESS_PROCESS, or over the agent's link when that is too long.
- * The function's own variables repeat what the cloud allows, as the mapping asks: so a variable that can't be one
- * is not lost.
+ * The container's whole environment travels in SOCKERLESS_PROCESS, or over the agent's link when that is too
+ * long. The function's own variables repeat what the cloud allows, as the mapping asks: so a variable that
+ * can't be one is not lost.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,11 +19,22 @@
 #define VALUE_MAX    32767
 #define VARS_MAX     900 /* of Cloud Run's 1000; the platform adds some */
 
-static const char *const reserved[] = {
-    "PORT",           "K_SERVICE",            "K_REVISION",            "K_CONFIGURATION",
-    "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "ENTRY_POINT",       "GCP_PROJECT",
-    "GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT", "FUNCTION_TRIGGER_TYPE", "FUNCTION_NAME",
-    "FUNCTION_MEMORY_MB", "FUNCTION_TIMEOUT_SEC", "FUNCTION_IDENTITY", "FUNCTION_REGION"};
+static const char *const reserved[] = {"PORT",
+                                       "K_SERVICE",
+                                       "K_REVISION",
+                                       "K_CONFIGURATION",
+                                       "FUNCTION_TARGET",
+                                       "FUNCTION_SIGNATURE_TYPE",
+                                       "ENTRY_POINT",
+                                       "GCP_PROJECT",
+                                       "GCLOUD_PROJECT",
+                                       "GOOGLE_CLOUD_PROJECT",
+                                       "FUNCTION_TRIGGER_TYPE",
+                                       "FUNCTION_NAME",
+                                       "FUNCTION_MEMORY_MB",
+                                       "FUNCTION_TIMEOUT_SEC",
+                                       "FUNCTION_IDENTITY",
+                                       "FUNCTION_REGION"};
 
 bool gcf_env_allowed(const char *name, size_t n)
 {
@@ -74,10 +85,11 @@ static int refuse(const struct skl_container *c, struct skl_error *err)
     for (size_t i = 0; c->env && c->env[i]; i++)
         if (strlen(c->env[i]) > strlen(worst))
             worst = c->env[i];
-    return gcp_error(err, SKL_ERR_INVALID,
-                     "the command and environment are too large for a function (32 KiB in all) and there is no agent link "
-                     "to carry them (agent.callback-url is not set); the largest variable is %.*s with %zu bytes",
-                     (int)(strcspn(worst, "=") > 200 ? 200 : strcspn(worst, "=")), worst, strlen(worst));
+    return gcp_error(
+        err, SKL_ERR_INVALID,
+        "the command and environment are too large for a function (32 KiB in all) and there is no agent link "
+        "to carry them (agent.callback-url is not set); the largest variable is %.*s with %zu bytes",
+        (int)(strcspn(worst, "=") > 200 ? 200 : strcspn(worst, "=")), worst, strlen(worst));
 }
 
 int gcf_env_fill(struct json_object *vars, const struct skl_container *c, struct skl_error *err)

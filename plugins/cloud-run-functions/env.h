@@ -19,9 +19,9 @@ struct json_object;
 bool gcf_env_allowed(const char *name, size_t n);
 
 /*
- * Fills `vars` (an empty object) with ours first, then those of the container's that the cloud takes and that fit; all of
- * them reach the process in SOCKERLESS_PROCESS or over the agent's link. When neither is possible the container
- * can't be made and err names the largest variable.
+ * Fills `vars` (an empty object) with ours first, then those of the container's that the cloud takes and that
+ * fit; all of them reach the process in SOCKERLESS_PROCESS or over the agent's link. When neither is possible
+ * the container can't be made and err names the largest variable.
  */
 int gcf_env_fill(struct json_object *vars, const struct skl_container *c, struct skl_error *err);
 

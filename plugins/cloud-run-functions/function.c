@@ -15,8 +15,9 @@
 #define ID_HALF        32
 #define NONCE_DIGITS   40
 
-static const char *const state_names[] = {"STATE_UNSPECIFIED", "ACTIVE", "FAILED", "DEPLOYING", "DELETING", "UNKNOWN",
-                                          "DETACHING", "DETACH_FAILED", NULL};
+static const char *const state_names[] = {"STATE_UNSPECIFIED", "ACTIVE",        "FAILED",
+                                          "DEPLOYING",         "DELETING",      "UNKNOWN",
+                                          "DETACHING",         "DETACH_FAILED", NULL};
 
 static void copy(char *out, size_t size, const char *text)
 {
@@ -31,7 +32,8 @@ static bool is_hex(const char *s, size_t n)
 static void read_labels(struct gcf_function *f, struct json_object *o)
 {
     struct json_object *labels = gcp_json_get(o, "labels");
-    const char *head = gcp_json_str(labels, GCF_LABEL_ID_HEAD), *tail = gcp_json_str(labels, GCF_LABEL_ID_TAIL);
+    const char *head = gcp_json_str(labels, GCF_LABEL_ID_HEAD),
+               *tail = gcp_json_str(labels, GCF_LABEL_ID_TAIL);
 
     copy(f->daemon, sizeof(f->daemon), gcp_json_str(labels, GCF_LABEL_DAEMON));
     copy(f->nonce, sizeof(f->nonce), gcp_json_str(labels, GCF_LABEL_NONCE));
@@ -80,7 +82,8 @@ void gcf_function_id(const char *container_id, char out[GCF_ID_MAX])
     (void)snprintf(out, GCF_ID_MAX, "skls-%.12s", container_id);
 }
 
-void gcf_function_name(const char *project, const char *region, const char *container_id, char out[GCF_NAME_MAX])
+void gcf_function_name(const char *project, const char *region, const char *container_id,
+                       char out[GCF_NAME_MAX])
 {
     char id[GCF_ID_MAX];
 

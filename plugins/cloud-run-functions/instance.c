@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXTENDED_CAPS                                                                                              \
-    (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |                     \
+#define EXTENDED_CAPS                                                                                        \
+    (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |               \
      SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)
 
 int64_t gcf_now(const struct skl_instance *inst)
@@ -88,7 +88,8 @@ void gcf_cancel(struct skl_instance *inst, struct skl_call *call)
     op->destroy(op);
 }
 
-static int instance_init(struct skl_instance *inst, const struct skl_value *const *values, struct skl_error *err)
+static int instance_init(struct skl_instance *inst, const struct skl_value *const *values,
+                         struct skl_error *err)
 {
     struct gcp_auth_config auth;
 
@@ -96,7 +97,8 @@ static int instance_init(struct skl_instance *inst, const struct skl_value *cons
         return -1;
     if (gcf_project_init(inst, err) < 0)
         return -1;
-    inst->user_agent = gcp_format("sockerless/%s", inst->host->daemon_version ? inst->host->daemon_version : "0");
+    inst->user_agent =
+        gcp_format("sockerless/%s", inst->host->daemon_version ? inst->host->daemon_version : "0");
     gcp_client_init(&inst->client, inst->host);
     inst->client.endpoint = inst->config.endpoint;
     inst->client.user_agent = inst->user_agent;
@@ -110,8 +112,8 @@ static int instance_init(struct skl_instance *inst, const struct skl_value *cons
     return 0;
 }
 
-int gcf_open(const struct skl_host *host, const struct skl_value *const *values, struct skl_instance **ret_inst,
-             uint64_t *ret_caps, struct skl_error *err)
+int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
+             struct skl_instance **ret_inst, uint64_t *ret_caps, struct skl_error *err)
 {
     struct skl_instance *inst = calloc(1, sizeof(*inst));
 
@@ -169,15 +171,15 @@ void gcf_close(struct skl_instance *inst)
 }
 
 /* Each entry waits for credentials and project the first time. */
-#define ENTRY(verb, request)                                                                                       \
-    static void again_##verb(struct skl_instance *inst, struct skl_call *call, const void *req)                    \
-    {                                                                                                              \
-        gcf_##verb(inst, call, req);                                                                               \
-    }                                                                                                              \
-    static void entry_##verb(struct skl_instance *inst, struct skl_call *call, const struct request *req)          \
-    {                                                                                                              \
-        if (gcf_ready(inst, call, again_##verb, req))                                                              \
-            gcf_##verb(inst, call, req);                                                                           \
+#define ENTRY(verb, request)                                                                                 \
+    static void again_##verb(struct skl_instance *inst, struct skl_call *call, const void *req)              \
+    {                                                                                                        \
+        gcf_##verb(inst, call, req);                                                                         \
+    }                                                                                                        \
+    static void entry_##verb(struct skl_instance *inst, struct skl_call *call, const struct request *req)    \
+    {                                                                                                        \
+        if (gcf_ready(inst, call, again_##verb, req))                                                        \
+            gcf_##verb(inst, call, req);                                                                     \
     }
 ENTRY(create, skl_create_req)
 ENTRY(start, skl_start_req)

@@ -10,8 +10,8 @@
 
 extern const struct skl_driver gcf_driver;
 
-int gcf_open(const struct skl_host *host, const struct skl_value *const *values, struct skl_instance **ret_inst,
-             uint64_t *ret_caps, struct skl_error *err);
+int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
+             struct skl_instance **ret_inst, uint64_t *ret_caps, struct skl_error *err);
 void gcf_close(struct skl_instance *inst);
 
 /* Takes the project from option or environment, if it is there (project.c). */

@@ -1,5 +1,6 @@
 /*
- * layer.c - what is put on top of an image: the agent (declared in bake.h). All pure but for reading the agent's file.
+ * layer.c - what is put on top of an image: the agent (declared in bake.h). All pure but for reading the
+ * agent's file.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENT_DIR   ".sockerless/"
-#define AGENT_PATH  AGENT_DIR "sockerless-agent"
-#define AGENT_MAX   ((size_t)64 << 20)
-#define OCI_LAYER   "application/vnd.oci.image.layer.v1.tar+gzip"
+#define AGENT_DIR    ".sockerless/"
+#define AGENT_PATH   AGENT_DIR "sockerless-agent"
+#define AGENT_MAX    ((size_t)64 << 20)
+#define OCI_LAYER    "application/vnd.oci.image.layer.v1.tar+gzip"
 #define DOCKER_LAYER "application/vnd.docker.image.rootfs.diff.tar.gzip"
-#define ROOT_USER   "0:0"
+#define ROOT_USER    "0:0"
 
 int gcf_layer_make(struct gcf_layer *l, const char *agent_binary, struct skl_error *err)
 {
@@ -63,10 +64,13 @@ int gcf_bake_source(const struct gcf_config *c, const char *image, struct gcp_re
     if (!strcmp(ret->host, c->repository.host))
         return 0;
     if (strcmp(ret->host, "docker.io") || !*c->hub)
-        return gcp_error(err, SKL_ERR_INVALID,
-                         "image %s is not in the registry %s, where functions get theirs from: push it there%s", image,
-                         c->repository.host,
-                         strcmp(ret->host, "docker.io") ? "" : ", or name a remote repository for Docker Hub (option \"hub-repository\")");
+        return gcp_error(
+            err, SKL_ERR_INVALID,
+            "image %s is not in the registry %s, where functions get theirs from: push it there%s", image,
+            c->repository.host,
+            strcmp(ret->host, "docker.io")
+                ? ""
+                : ", or name a remote repository for Docker Hub (option \"hub-repository\")");
     name = gcp_format("%s/%s", c->hub, ret->repo);
     if (!name || strlen(name) >= sizeof(ret->repo)) {
         free(name);
@@ -108,7 +112,8 @@ static const char *text_member(struct json_object *o, const char *key)
     return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
 }
 
-/* Entry point and user: the agent runs first, and needs root only to become the user that the container names. */
+/* Entry point and user: the agent runs first, and needs root only to become the user that the container
+ * names. */
 static void change_config(struct json_object *o, bool as_root)
 {
     struct json_object *config = member(o, "config");
@@ -135,7 +140,8 @@ static void add_history(struct json_object *o)
         json_object_put(entry);
 }
 
-char *gcf_bake_config(const char *config, size_t n, const struct gcf_layer *l, bool as_root, struct skl_error *err)
+char *gcf_bake_config(const char *config, size_t n, const struct gcf_layer *l, bool as_root,
+                      struct skl_error *err)
 {
     struct json_object *o = gcp_json_parse(config, n), *ids = member(member(o, "rootfs"), "diff_ids");
     const char *os = text_member(o, "os"), *arch = text_member(o, "architecture");
@@ -160,7 +166,8 @@ char *gcf_bake_config(const char *config, size_t n, const struct gcf_layer *l, b
 char *gcf_bake_manifest(const char *manifest, size_t n, const struct gcf_layer *l, const char *config_digest,
                         size_t config_len, struct skl_error *err)
 {
-    struct json_object *o = gcp_json_parse(manifest, n), *layers = member(o, "layers"), *config = member(o, "config");
+    struct json_object *o = gcp_json_parse(manifest, n), *layers = member(o, "layers"),
+                       *config = member(o, "config");
     struct json_object *layer = json_object_new_object();
     const char *type = text_member(config, "mediaType");
     char *text = NULL;

@@ -56,7 +56,8 @@ static void list_fail(struct list *l, const struct skl_error *err)
 
 static void list_finish(struct list *l)
 {
-    struct skl_list_result result = {.size = sizeof(result), .count = (uint32_t)l->n, .complete = !l->unreachable};
+    struct skl_list_result result = {
+        .size = sizeof(result), .count = (uint32_t)l->n, .complete = !l->unreachable};
     struct skl_list_item *items = calloc(l->n ? l->n : 1, sizeof(*items));
     struct skl_error err;
 

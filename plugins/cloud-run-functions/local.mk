@@ -12,6 +12,8 @@ gcf_sources = \
 	plugins/cloud-run-functions/create.c \
 	plugins/cloud-run-functions/deploy.c \
 	plugins/cloud-run-functions/deploy.h \
+	plugins/cloud-run-functions/deploy_image.c \
+	plugins/cloud-run-functions/deploy_internal.h \
 	plugins/cloud-run-functions/driver.h \
 	plugins/cloud-run-functions/env.c \
 	plugins/cloud-run-functions/env.h \

@@ -1,14 +1,15 @@
 /*
  * logs.c - the operation "logs": what Cloud Logging has of a container.
  *
- * Strict semantics send the mapping's filter to the letter and call everything stdout. Extended ones also name
- * the location and the two logs of a container's output, so that audit and system entries stay out, and tell
- * stdout from stderr.
+ * Strict semantics send the mapping's filter to the letter and call everything stdout. Extended ones also
+ * name the location and the two logs of a container's output, so that audit and system entries stay out, and
+ * tell stdout from stderr.
  *
- * Entries are collected into a batch, sorted, and pushed as the reader gives credit. A page may be short or empty and
- * still have a successor. Reading oldest first, a batch is pushed when it is large, all but the entries of its last
- * instant, since a duplicate of those may be on the next page. With `tail` the newest come first until there are enough.
- * When time is up, what was read by then is the answer; nothing at all is a timeout.
+ * Entries are collected into a batch, sorted, and pushed as the reader gives credit. A page may be short or
+ * empty and still have a successor. Reading oldest first, a batch is pushed when it is large, all but the
+ * entries of its last instant, since a duplicate of those may be on the next page. With `tail` the newest
+ * come first until there are enough. When time is up, what was read by then is the answer; nothing at all is
+ * a timeout.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -32,16 +33,18 @@ struct logs {
     struct gcf_op op;
     struct skl_stream *out;
     struct gcp_call *call;
-    struct skl_timer *timer;    /* the time limit */
+    struct skl_timer *timer; /* the time limit */
     char *filter, *token;
     int page_size;
-    int64_t tail;               /* -1: all */
+    int64_t tail; /* -1: all */
     struct gcp_log_batch batch;
-    size_t next, end;           /* lines [next, end) of the batch are being pushed */
-    bool last, any;             /* no page follows; something was read */
+    int64_t credit;   /* what the reader takes at least; 0: wait for more */
+    size_t next, end; /* lines [next, end) of the batch are being pushed */
+    bool last, any;   /* no page follows; something was read */
 };
 
 static void logs_get(struct logs *l);
+static void on_credit(void *arg);
 
 static void logs_destroy(struct gcf_op *op)
 {
@@ -92,28 +95,34 @@ static void logs_pushed(struct logs *l)
     logs_get(l);
 }
 
-static void logs_push(void *arg)
+static void logs_push(struct logs *l)
 {
-    struct logs *l = arg;
     const struct skl_host *host = l->op.inst->host;
     struct skl_log_entry e = {.size = sizeof(e)};
-    int64_t credit = 1;
 
-    while (l->next < l->end && credit > 0) {
+    while (l->next < l->end && l->credit > 0) {
         const struct gcp_log_line *line = &l->batch.lines[l->next++];
 
         e.stream = l->op.inst->config.extended ? line->stream : 1;
         e.time = line->time;
         e.data = line->data;
         e.len = line->len > SKL_LOG_ENTRY_MAX ? SKL_LOG_ENTRY_MAX : line->len;
-        credit = host->log_push(host->ctx, l->out, &e);
+        l->credit = host->log_push(host->ctx, l->out, &e);
     }
-    if (credit < 0)
+    if (l->credit < 0)
         logs_end(l, NULL);
     else if (l->next < l->end)
-        host->stream_on_credit(host->ctx, l->out, logs_push, l);
+        host->stream_on_credit(host->ctx, l->out, on_credit, l);
     else
         logs_pushed(l);
+}
+
+static void on_credit(void *arg)
+{
+    struct logs *l = arg;
+
+    l->credit = 1;
+    logs_push(l);
 }
 
 /* Sorts and begins to push; `last`: all of it. */
@@ -252,7 +261,8 @@ static char *logs_filter(const struct skl_instance *inst, const struct skl_logs_
     if (inst->config.extended) {
         add_output_logs(&f, inst);
         /* Without a lower bound the search goes through 30 days. */
-        if (gcf_handle_read(&h, req->container->handle) && h.created > CREATED_SLACK && since < h.created - CREATED_SLACK)
+        if (gcf_handle_read(&h, req->container->handle) && h.created > CREATED_SLACK &&
+            since < h.created - CREATED_SLACK)
             since = h.created - CREATED_SLACK;
     }
     if (since > 0)
@@ -277,6 +287,7 @@ void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl
         return;
     }
     l->out = req->out;
+    l->credit = 1; /* the first push tells how much there really is */
     l->tail = req->tail;
     l->page_size = req->tail > 0 && req->tail < PAGE_SIZE ? (int)req->tail : PAGE_SIZE;
     gcf_op_begin(&l->op, inst, call, logs_destroy);

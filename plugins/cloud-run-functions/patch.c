@@ -1,11 +1,14 @@
 /*
  * patch.c - see patch.h.
  *
- *   LOOK (GET) --serves the image--> done;  --another image--> PATCH --> operation --> LOOK;  --not ready--> LOOK later
+ *   LOOK (GET) --serves the image--> done
+ *              --another image--> PATCH --> operation --> LOOK
+ *              --not ready yet--> LOOK
  *
- * LOOK after the operation is the judge: an operation may end well while the new revision fails and the old one, the
- * placeholder, goes on serving. The etag makes the PATCH safe against another writer; a stale one is 409 ABORTED: LOOK.
- * The revision's name must go (a new one can't have it), and so must what would let Google rebuild on a newer base.
+ * LOOK after the operation is the judge: an operation may end well while the new revision fails and the old
+ * one, the placeholder, goes on serving. The etag makes the PATCH safe against another writer; a stale one is
+ * 409 ABORTED: LOOK. The revision's name must go (a new one can't have it), and so must what would let Google
+ * rebuild on a newer base.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,11 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_AGAIN (1 * GCP_SECOND)
+#define LOOK_AGAIN  (1 * GCP_SECOND)
 #define PATCHES_MAX 5
 
-static const char *const condition_states[] = {"STATE_UNSPECIFIED", "CONDITION_PENDING", "CONDITION_RECONCILING",
-                                               "CONDITION_FAILED", "CONDITION_SUCCEEDED", NULL};
+static const char *const condition_states[] = {"STATE_UNSPECIFIED",     "CONDITION_PENDING",
+                                               "CONDITION_RECONCILING", "CONDITION_FAILED",
+                                               "CONDITION_SUCCEEDED",   NULL};
 
 struct gcf_patch {
     struct skl_instance *inst;
@@ -158,7 +162,8 @@ static void patch_send(struct gcf_patch *p, struct json_object *service)
     char *body = gcf_patch_body(service, p->image);
     char *path = gcp_format("/v2/%s?updateMask=template", p->service);
     char *url = path ? gcp_client_url(&p->inst->client, GCP_RUN, path) : NULL;
-    struct gcp_request req = {.method = "PATCH", .url = url, .body = body, .what = p->what, .policy = GCP_READ};
+    struct gcp_request req = {
+        .method = "PATCH", .url = url, .body = body, .what = p->what, .policy = GCP_READ};
     struct skl_error err;
 
     p->patches++;
@@ -213,13 +218,15 @@ static void on_look(void *arg, const struct gcp_reply *reply)
         patch_send(p, reply->json);
         return;
     }
-    (void)gcp_error(&err, SKL_ERR_CONFLICT, "%s: something keeps putting another image under the function", p->what);
+    (void)gcp_error(&err, SKL_ERR_CONFLICT, "%s: something keeps putting another image under the function",
+                    p->what);
     patch_end(p, &err);
 }
 
 static bool patch_ask(struct gcf_patch *p)
 {
-    char *path = gcp_format("/v2/%s", p->service), *url = path ? gcp_client_url(&p->inst->client, GCP_RUN, path) : NULL;
+    char *path = gcp_format("/v2/%s", p->service),
+         *url = path ? gcp_client_url(&p->inst->client, GCP_RUN, path) : NULL;
     struct gcp_request req = {.method = "GET", .url = url, .what = p->what, .policy = GCP_READ};
 
     req.gate = &p->inst->client.reads;
@@ -242,8 +249,8 @@ static void patch_look(void *arg)
     patch_end(p, &err);
 }
 
-struct gcf_patch *gcf_patch_start(struct skl_instance *inst, const char *service, const char *image, int64_t deadline,
-                                  gcf_patch_fn fn, void *arg)
+struct gcf_patch *gcf_patch_start(struct skl_instance *inst, const char *service, const char *image,
+                                  int64_t deadline, gcf_patch_fn fn, void *arg)
 {
     struct gcf_patch *p = calloc(1, sizeof(*p));
 

@@ -9,7 +9,7 @@ SKL_EXPORT const struct skl_driver *skl_driver_entry(const struct skl_abi *host_
 {
     if (host_abi->major == SKL_ABI_MAJOR)
         return &gcf_driver;
-    (void)gcp_error(err, SKL_ERR_UNAVAILABLE, "this driver is for driver ABI %u, the daemon has %u", SKL_ABI_MAJOR,
-                    host_abi->major);
+    (void)gcp_error(err, SKL_ERR_UNAVAILABLE, "this driver is for driver ABI %u, the daemon has %u",
+                    SKL_ABI_MAJOR, host_abi->major);
     return NULL;
 }

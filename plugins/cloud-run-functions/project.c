@@ -1,9 +1,10 @@
 /*
- * project.c - which project: the option, the environment, the credential file, or the machine's own (metadata server).
+ * project.c - which project: the option, the environment, the credential file, or the machine's own (metadata
+ * server).
  *
- * open() must not do I/O, so what is not said in the configuration is found out by the first operation; it and
- * those that come meanwhile are put off until then. A request is borrowed until its call is completed, so putting off is
- * remembering the pointers.
+ * open() must not do I/O, so what is not said in the configuration is found out by the first operation; it
+ * and those that come meanwhile are put off until then. A request is borrowed until its call is completed, so
+ * putting off is remembering the pointers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -33,8 +34,9 @@ int gcf_project_init(struct skl_instance *inst, struct skl_error *err)
         return inst->project ? 0 : gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
     }
     if (inst->config.endpoint) /* no credentials are read then, so nothing else could tell */
-        return gcp_error(err, SKL_ERR_INVALID,
-                         "project: is not set (option \"project\", or the environment variable SOCKERLESS_GCF_PROJECT)");
+        return gcp_error(
+            err, SKL_ERR_INVALID,
+            "project: is not set (option \"project\", or the environment variable SOCKERLESS_GCF_PROJECT)");
     return 0;
 }
 
@@ -50,7 +52,8 @@ static void put_off_fail(struct put_off *p, const struct skl_error *why)
 {
     struct skl_error err;
 
-    (void)gcp_error(&err, why->kind, "the project is not known: set the option \"project\" (%s)", why->message);
+    (void)gcp_error(&err, why->kind, "the project is not known: set the option \"project\" (%s)",
+                    why->message);
     gcf_op_end(&p->op, &err, NULL);
     put_off_destroy(&p->op);
 }
@@ -89,7 +92,8 @@ static void ask_metadata(struct skl_instance *inst, struct skl_call *call, gcf_e
     static const struct skl_http_header flavor[] = {{"Metadata-Flavor", "Google"}, {NULL, NULL}};
     struct put_off *p = calloc(1, sizeof(*p));
     char *url = gcp_metadata_url("/computeMetadata/v1/project/project-id");
-    struct gcp_request r = {.method = "GET", .url = url, .headers = flavor, .policy = GCP_TOKEN, .no_auth = true};
+    struct gcp_request r = {
+        .method = "GET", .url = url, .headers = flavor, .policy = GCP_TOKEN, .no_auth = true};
 
     r.what = "ask the metadata server";
     r.deadline = gcf_now(inst) + 8 * GCP_SECOND;

@@ -1,8 +1,9 @@
 /*
  * removal.c - see removal.h.
  *
- * DELETE, then the operation, then done. While a create is in progress Google answers 409 ("unable to queue the
- * operation"), which the call itself repeats (GCP_DELETE); an operation that fails is begun again after a pause.
+ * DELETE, then the operation, then done. While a create is in progress Google answers 409 ("unable to queue
+ * the operation"), which the call itself repeats (GCP_DELETE); an operation that fails is begun again after a
+ * pause.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -129,8 +130,8 @@ static void removal_send(void *arg)
         removal_no_memory(r);
 }
 
-struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late, gcf_removal_fn fn,
-                                      void *arg)
+struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late,
+                                      gcf_removal_fn fn, void *arg)
 {
     struct gcf_removal *r = calloc(1, sizeof(*r));
     const char *slash = strrchr(name, '/');

@@ -29,7 +29,8 @@ static void put_labels(struct json_object *fn, const struct skl_container *c)
     gcp_json_put_str(labels, GCF_LABEL_NONCE, text);
 }
 
-/* The mapping's runtime; or a placeholder whose image is replaced, and which must not be rebuilt behind our back. */
+/* The mapping's runtime; or a placeholder whose image is replaced, and which must not be rebuilt behind our
+ * back. */
 static void put_build(struct json_object *fn, const struct gcf_config *config)
 {
     struct json_object *build = gcp_json_put_object(fn, "buildConfig");
@@ -44,11 +45,11 @@ static void put_build(struct json_object *fn, const struct gcf_config *config)
 static void put_warning(const struct gcf_resources *r, char *warning, size_t size)
 {
     if (r->cpu_raised)
-        (void)snprintf(warning, size, "A function with %s of memory needs at least %s CPUs: it has them.", r->memory,
-                       r->cpu);
+        (void)snprintf(warning, size, "A function with %s of memory needs at least %s CPUs: it has them.",
+                       r->memory, r->cpu);
     else if (r->memory_raised)
-        (void)snprintf(warning, size, "A function with %s CPUs has at least %s of memory: it has that.", r->cpu,
-                       r->memory);
+        (void)snprintf(warning, size, "A function with %s CPUs has at least %s of memory: it has that.",
+                       r->cpu, r->memory);
 }
 
 static int put_service(struct json_object *fn, const struct skl_instance *inst, const struct skl_container *c,
@@ -58,7 +59,8 @@ static int put_service(struct json_object *fn, const struct skl_instance *inst, 
     const struct gcf_config *config = &inst->config;
     struct gcf_resources r;
 
-    if (gcf_resources_choose(&r, c->memory, c->nano_cpus, config->memory, config->memory_text, config->cpu_milli, err))
+    if (gcf_resources_choose(&r, c->memory, c->nano_cpus, config->memory, config->memory_text,
+                             config->cpu_milli, err))
         return -1;
     put_warning(&r, warning, size);
     gcp_json_put_str(s, "availableMemory", r.memory);

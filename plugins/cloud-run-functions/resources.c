@@ -1,8 +1,9 @@
 /*
  * resources.c - see resources.h. The limits are Cloud Run's (reference/gcp-api.md 6).
  *
- * Google takes only certain pairs: whole CPUs above one, and for each amount of memory a least number of CPUs and
- * the other way round. What the user asked for is a lower bound for both; the smallest legal pair above it is taken.
+ * Google takes only certain pairs: whole CPUs above one, and for each amount of memory a least number of CPUs
+ * and the other way round. What the user asked for is a lower bound for both; the smallest legal pair above
+ * it is taken.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,7 +18,8 @@
 #define MEMORY_MAX (32 * 1024 * GCF_MI)
 #define CPU_MIN    80
 #define CPU_MAX    8000
-/* Room beside the run's own POST, so that a probe or a restart's POST is not turned away. Needs a whole CPU. */
+/* Room beside the run's own POST, so that a probe or a restart's POST is not turned away. Needs a whole CPU.
+ */
 #define CONCURRENCY 8
 
 /* More memory than this needs at least so many CPUs. */
@@ -38,9 +40,8 @@ static int64_t unit(const char *suffix)
     static const struct {
         const char *suffix;
         int64_t bytes;
-    } units[] = {{"", 1},           {"k", 1000},          {"K", 1000},       {"M", 1000000},
-                 {"G", 1000000000}, {"Ki", 1024},         {"Mi", GCF_MI},    {"Gi", 1024 * GCF_MI},
-                 {"MB", 1000000},   {"GB", 1000000000}};
+    } units[] = {{"", 1},      {"k", 1000},    {"K", 1000},           {"M", 1000000},  {"G", 1000000000},
+                 {"Ki", 1024}, {"Mi", GCF_MI}, {"Gi", 1024 * GCF_MI}, {"MB", 1000000}, {"GB", 1000000000}};
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
         if (!strcmp(units[i].suffix, suffix))
@@ -153,7 +154,8 @@ int gcf_resources_choose(struct gcf_resources *ret, int64_t memory, int64_t nano
         return gcp_error(err, SKL_ERR_INVALID, "a function has at most 8 CPUs; %.2f were asked for",
                          (double)nano_cpus / 1e9);
     if (want_memory > MEMORY_MAX)
-        return gcp_error(err, SKL_ERR_INVALID, "a function has at most 32 GiB of memory; %lld MiB were asked for",
+        return gcp_error(err, SKL_ERR_INVALID,
+                         "a function has at most 32 GiB of memory; %lld MiB were asked for",
                          (long long)(want_memory / GCF_MI));
     fit_milli = cpu_at_least(want_milli, want_memory);
     fit_memory = memory_at_least(want_memory, fit_milli);
@@ -164,6 +166,7 @@ int gcf_resources_choose(struct gcf_resources *ret, int64_t memory, int64_t nano
     if (memory <= 0 && fit_memory == default_memory && strlen(default_text) < sizeof(ret->memory))
         (void)snprintf(ret->memory, sizeof(ret->memory), "%s", default_text);
     else
-        (void)snprintf(ret->memory, sizeof(ret->memory), "%lldMi", (long long)((fit_memory + GCF_MI - 1) / GCF_MI));
+        (void)snprintf(ret->memory, sizeof(ret->memory), "%lldMi",
+                       (long long)((fit_memory + GCF_MI - 1) / GCF_MI));
     return 0;
 }

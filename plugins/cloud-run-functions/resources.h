@@ -12,11 +12,11 @@
 #define GCF_MI INT64_C(1048576)
 
 struct gcf_resources {
-    char memory[24];      /* availableMemory */
-    char cpu[16];         /* availableCpu */
-    int concurrency;      /* maxInstanceRequestConcurrency */
-    bool cpu_raised;      /* more than was asked for, because of the memory */
-    bool memory_raised;   /* more than was asked for, because of the CPUs or the minimum */
+    char memory[24];    /* availableMemory */
+    char cpu[16];       /* availableCpu */
+    int concurrency;    /* maxInstanceRequestConcurrency */
+    bool cpu_raised;    /* more than was asked for, because of the memory */
+    bool memory_raised; /* more than was asked for, because of the CPUs or the minimum */
 };
 
 /* "1Gi", "512M", "1073741824": bytes within Google's limits, or -1. */
@@ -25,9 +25,9 @@ int gcf_memory_parse(const char *text, int64_t *ret_bytes);
 int gcf_cpu_parse(const char *text, int64_t *ret_milli);
 
 /*
- * memory (bytes) and nano_cpus as the container gives them, 0: not given, then the defaults hold; default_text is
- * sent as it stands when the memory is the default and fits. -1: beyond what Google offers at all; err tells (NULL
- * terminated text in ret->memory is not set then).
+ * memory (bytes) and nano_cpus as the container gives them, 0: not given, then the defaults hold;
+ * default_text is sent as it stands when the memory is the default and fits. -1: beyond what Google offers at
+ * all; err tells (NULL terminated text in ret->memory is not set then).
  */
 struct skl_error;
 int gcf_resources_choose(struct gcf_resources *ret, int64_t memory, int64_t nano_cpus, int64_t default_memory,

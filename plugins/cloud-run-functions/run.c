@@ -1,15 +1,16 @@
 /*
- * run.c - the operations "start" and "kill": a run is one POST to the function's URL, held until the command ended.
+ * run.c - the operations "start" and "kill": a run is one POST to the function's URL, held until the end.
  *
- *   URI (only while the function is made in the background, or was when the daemon ended) -> TOKEN (private functions)
- *   -> SEND: the start is complete, the run goes on -> the answer -> run_ended()
+ *   the URL (waits for a function that is made in the background) -> a token (private functions)
+ *   -> POST: the start is complete, the run goes on -> the answer -> run_ended()
  *
- * The POST runs the user's command, so it is never repeated once it may have reached the function: fresh connection,
- * no replay, no retry. Two refusals prove that it did not: no byte was sent, or Google's front end (not the
- * agent) turned it away. Both are usual for a while after a deployment (IAM and DNS take their time) or while an
- * earlier instance ends; so for a bounded time it is tried again.
+ * The POST runs the user's command, so it is never repeated once it may have reached the function: fresh
+ * connection, no replay, no retry. Two refusals prove that it did not: no byte was sent, or Google's front
+ * end (not the agent) turned it away. Both are usual for a while after a deployment (IAM and DNS take their
+ * time) or while an earlier instance ends; so for a bounded time it is tried again.
  *
- * The host cancelling the request means that the daemon ends; the container goes on in the cloud and the run is not over.
+ * The host cancelling the request means that the daemon ends; the container goes on in the cloud and the run
+ * is not over.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,16 +23,16 @@
 #include <string.h>
 #include <uthash.h>
 
-#define AGAIN_FIRST          (500 * GCP_MSEC)
-#define AGAIN_MAX            (8 * GCP_SECOND)
+#define AGAIN_FIRST (500 * GCP_MSEC)
+#define AGAIN_MAX   (8 * GCP_SECOND)
 /* How long it is tried again: permissions and names take effect minutes after the function was made ... */
-#define PATIENCE_NEW         (120 * GCP_SECOND)
+#define PATIENCE_NEW (120 * GCP_SECOND)
 /* ... no free instance: the run before this one is just ending; no connection: a network that hiccups. */
-#define PATIENCE_BUSY        (15 * GCP_SECOND)
+#define PATIENCE_BUSY          (15 * GCP_SECOND)
 #define PATIENCE_NO_CONNECTION (3 * GCP_SECOND)
 /* Beyond the function's own limit: for the front end to say so. */
-#define TIMEOUT_SLACK        (60 * GCP_SECOND)
-#define ANSWER_MAX           65536
+#define TIMEOUT_SLACK (60 * GCP_SECOND)
+#define ANSWER_MAX    65536
 
 struct start {
     struct gcf_op op;
@@ -44,8 +45,8 @@ struct gcf_run {
     char container_id[65];
     uint32_t number;
     struct gcf_handle handle;
-    struct start *start;        /* until it is complete */
-    struct gcf_deploy *deploy;  /* whose end is awaited */
+    struct start *start;       /* until it is complete */
+    struct gcf_deploy *deploy; /* whose end is awaited */
     struct gcf_watch watch;
     struct gcp_call *call;
     struct gcp_token_wait *token_wait;
@@ -90,7 +91,8 @@ static void run_started(struct gcf_run *r, const struct skl_error *err)
 /* There is no run: the start call fails. Or, when it was complete, the run ends. */
 static void run_fail(struct gcf_run *r, const struct skl_error *err)
 {
-    struct skl_run_end end = {.size = sizeof(end), .kind = SKL_END_FAILED, .exit_code = 1, .reason = err->message};
+    struct skl_run_end end = {
+        .size = sizeof(end), .kind = SKL_END_FAILED, .exit_code = 1, .reason = err->message};
 
     if (r->start)
         run_started(r, err);
@@ -208,7 +210,8 @@ static void run_send(struct gcf_run *r)
                                         {"User-Agent", r->inst->user_agent},
                                         {bearer ? "Authorization" : NULL, bearer},
                                         {NULL, NULL}};
-    struct skl_http_request req = {.size = sizeof(req), .method = "POST", .url = r->handle.uri, .headers = headers};
+    struct skl_http_request req = {
+        .size = sizeof(req), .method = "POST", .url = r->handle.uri, .headers = headers};
     struct skl_error err;
 
     req.flags = SKL_HTTP_FRESH;
@@ -307,7 +310,8 @@ static void on_look(void *arg, const struct gcp_reply *reply)
     if (f.state == GCF_STATE_ACTIVE && *f.uri) {
         run_ready(r, f.uri, r->handle.created);
     } else if (f.state == GCF_STATE_FAILED) {
-        (void)gcp_error(&err, SKL_ERR_INTERNAL, "the container's function is %s: %s", f.state_text, f.message);
+        (void)gcp_error(&err, SKL_ERR_INTERNAL, "the container's function is %s: %s", f.state_text,
+                        f.message);
         run_fail(r, &err);
     } else {
         r->delay = r->delay * 2 > AGAIN_MAX ? AGAIN_MAX : r->delay * 2;
@@ -375,7 +379,8 @@ void gcf_start(struct skl_instance *inst, struct skl_call *call, const struct sk
 
     HASH_FIND_STR(inst->runs, req->container->id, r);
     if (r) {
-        gcf_refuse(inst, call, SKL_ERR_CONFLICT, "a run of container %.12s is in progress", req->container->id);
+        gcf_refuse(inst, call, SKL_ERR_CONFLICT, "a run of container %.12s is in progress",
+                   req->container->id);
         return;
     }
     if (!gcf_handle_read(&h, req->container->handle)) {

@@ -1,9 +1,9 @@
 /*
- * stub.c - see stub.h: generateUploadUrl, then one PUT of a zip. The URL is good for one upload, and the build takes
- * the object away, so each create has its own.
+ * stub.c - see stub.h: generateUploadUrl, then one PUT of a zip. The URL is good for one upload, and the
+ * build takes the object away, so each create has its own.
  *
- * A function that still is the placeholder (its image was not deployed, or Google put the build's result back) must
- * not pass for a run of the container: it answers as an agent does that can't run it.
+ * A function that still is the placeholder (its image was not deployed, or Google put the build's result
+ * back) must not pass for a run of the container: it answers as an agent does that can't run it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,7 +19,8 @@ static const char index_js[] =
     "  res.status(503).json({message: 'the function is still the placeholder that it was made from: '\n"
     "    + 'the image of the container is not deployed'});\n"
     "};\n";
-static const char package_json[] = "{\"name\": \"sockerless-stub\", \"version\": \"1.0.0\", \"main\": \"index.js\"}\n";
+static const char package_json[] =
+    "{\"name\": \"sockerless-stub\", \"version\": \"1.0.0\", \"main\": \"index.js\"}\n";
 
 struct gcf_stub {
     struct skl_instance *inst;
@@ -71,7 +72,8 @@ static void stub_upload(struct gcf_stub *s, const char *url)
         {"index.js", index_js, sizeof(index_js) - 1, 0644},
         {"package.json", package_json, sizeof(package_json) - 1, 0644},
         {NULL, NULL, 0, 0}};
-    struct gcp_request req = {.method = "PUT", .url = url, .content_type = "application/zip", .policy = GCP_WRITE};
+    struct gcp_request req = {
+        .method = "PUT", .url = url, .content_type = "application/zip", .policy = GCP_WRITE};
     struct gcp_str zip = {0};
 
     gcp_zip_write(&zip, files);

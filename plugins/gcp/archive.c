@@ -83,7 +83,10 @@ static void tar_header(struct gcp_str *out, const struct gcp_archive_file *f)
     (void)snprintf(h + 124, 12, "%011llo", (unsigned long long)f->len);
     (void)snprintf(h + 136, 12, "%011o", 0u);
     h[156] = dir ? '5' : '0';
-    memcpy(h + 257, "ustar\0" "00", 8);
+    memcpy(h + 257,
+           "ustar\0"
+           "00",
+           8);
     memset(h + 148, ' ', 8);
     for (size_t i = 0; i < sizeof(h); i++)
         sum += (unsigned char)h[i];

@@ -1,6 +1,6 @@
 /*
- * gcp/archive.h - the two archives a deployment uploads, made without a library: neither is compressed (that is allowed
- * in both formats), so all they need is headers and a checksum.
+ * gcp/archive.h - the two archives a deployment uploads, made without a library: neither is compressed (that
+ * is allowed in both formats), so all they need is headers and a checksum.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -10,10 +10,10 @@
 #include "gcp/str.h"
 
 struct gcp_archive_file {
-    const char *name;     /* without a slash in front; ends in one: a directory */
+    const char *name; /* without a slash in front; ends in one: a directory */
     const void *data;
     size_t len;
-    unsigned mode;        /* tar */
+    unsigned mode; /* tar */
 };
 
 /* A zip of plain files; table ended by name == NULL. */

@@ -1,10 +1,10 @@
 /*
  * gcp/auth.c - see auth.h.
  *
- * A slot holds one token: the base's access token, the one to work with (the same without impersonation), and one ID
- * token per audience. Whoever asks waits on the slot. A good token is handed out from a timer (never inside the
- * asking); one that ends within REFRESH_AHEAD is handed out too, and a refresh begins beside it. Only without a good
- * token does anybody wait for a fetch, and there is one fetch per slot.
+ * A slot holds one token: the base's access token, the one to work with (the same without impersonation), and
+ * one ID token per audience. Whoever asks waits on the slot. A good token is handed out from a timer (never
+ * inside the asking); one that ends within REFRESH_AHEAD is handed out too, and a refresh begins beside it.
+ * Only without a good token does anybody wait for a fetch, and there is one fetch per slot.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,21 +21,21 @@
 #define REFRESH_AHEAD (300 * GCP_SECOND)
 #define REFRESH_AGAIN (30 * GCP_SECOND)
 /* A token is not handed out in its last seconds: the request has to arrive, too. */
-#define TOKEN_MARGIN  (10 * GCP_SECOND)
+#define TOKEN_MARGIN (10 * GCP_SECOND)
 /* ID tokens that nobody has asked for since they ended go when a new one is made. */
-#define ID_SLOTS_MAX  8192
+#define ID_SLOTS_MAX 8192
 
 struct slot {
-    struct slot *next;          /* ID slots */
+    struct slot *next; /* ID slots */
     struct gcp_auth *auth;
     enum gcp_token_kind kind;
     char *audience;
     char *token;
-    int64_t ends;               /* monotonic */
+    int64_t ends; /* monotonic */
     int64_t refresh_at;
     struct gcp_fetch *fetch;
     struct gcp_token_wait *base_wait; /* for the base's token, before the fetch */
-    struct skl_timer *timer;    /* hands out the token, or err */
+    struct skl_timer *timer;          /* hands out the token, or err */
     struct skl_error err;
     struct gcp_token_wait *waits, **waits_end;
     uint64_t round;
@@ -45,11 +45,11 @@ struct gcp_auth {
     struct gcp_client *client;
     const struct skl_host *host;
     const char *file, *impersonate;
-    struct gcp_cred *cred;      /* NULL: not read yet */
+    struct gcp_cred *cred; /* NULL: not read yet */
     struct slot base, access;
     struct slot *ids;
     size_t n_ids;
-    bool ever;                  /* a token was had: the credentials are good, and their server exists */
+    bool ever; /* a token was had: the credentials are good, and their server exists */
     int64_t skew;
 };
 
@@ -151,7 +151,8 @@ static void slot_fail_later(struct slot *s, const struct skl_error *err)
 
 /* ---- fetching ---- */
 
-static void on_fetched(void *arg, const char *token, int64_t lifetime, const struct skl_error *err, bool transient)
+static void on_fetched(void *arg, const char *token, int64_t lifetime, const struct skl_error *err,
+                       bool transient)
 {
     struct slot *s = arg;
 

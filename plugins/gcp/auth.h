@@ -1,10 +1,10 @@
 /*
  * gcp/auth.h - Google credentials: where they come from, and tokens from them.
  *
- * One object per driver instance. Nothing is read before the first token is asked for (a driver's open() does no
- * I/O). Tokens are cached and refreshed ahead of their end, with one refresh at a time however many wait; a refresh
- * that fails leaves the present token in use while it is good. Times are measured on the monotonic clock from the
- * lifetime the server gave, so a wrong or jumping wall clock ends no token.
+ * One object per driver instance. Nothing is read before the first token is asked for (a driver's open() does
+ * no I/O). Tokens are cached and refreshed ahead of their end, with one refresh at a time however many wait;
+ * a refresh that fails leaves the present token in use while it is good. Times are measured on the monotonic
+ * clock from the lifetime the server gave, so a wrong or jumping wall clock ends no token.
  *
  * No token, key or secret is ever part of a message.
  *
@@ -21,8 +21,8 @@ struct gcp_client;
 struct gcp_token_wait;
 
 struct gcp_auth_config {
-    const char *credentials;  /* a file; NULL: the search order of Application Default Credentials */
-    const char *impersonate;  /* a service account's address; NULL: none */
+    const char *credentials; /* a file; NULL: the search order of Application Default Credentials */
+    const char *impersonate; /* a service account's address; NULL: none */
 };
 
 /* Borrows client and config's strings for its life. NULL: out of memory. */
@@ -42,7 +42,8 @@ typedef void (*gcp_token_fn)(void *arg, const char *token, const struct skl_erro
 /* For Google's APIs. The callback runs later, never inside. NULL: out of memory, no callback. */
 struct gcp_token_wait *gcp_auth_access_token(struct gcp_auth *auth, gcp_token_fn fn, void *arg);
 /* For a private function: audience is its URL's scheme and host. */
-struct gcp_token_wait *gcp_auth_id_token(struct gcp_auth *auth, const char *audience, gcp_token_fn fn, void *arg);
+struct gcp_token_wait *gcp_auth_id_token(struct gcp_auth *auth, const char *audience, gcp_token_fn fn,
+                                         void *arg);
 void gcp_token_wait_cancel(struct gcp_token_wait *w); /* takes NULL; no callback follows */
 
 /* The server refused this token: it is not handed out again. */

@@ -2,7 +2,9 @@
  * gcp/blob.c - see blob.h.
  *
  *   put:    HEAD --there--> done;  else POST uploads/ --202--> PUT
- *   mount:  HEAD --there--> done;  else POST uploads/?mount&from --201--> done;  --202 (not granted)--> GET, PUT
+ *
+ *   mount:  HEAD --there--> done;  else POST uploads/?mount&from --201--> done
+ *                                                               \--202 (not granted)--> GET, PUT
  *   get:    GET --307--> GET there;  the digest must fit
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -17,9 +19,9 @@ struct gcp_blob {
     struct gcp_client *client;
     char *host, *repo, *from, *what;
     char digest[GCP_DIGEST_MAX];
-    char *data;               /* to put */
+    char *data; /* to put */
     size_t len, max;
-    char *location;           /* where to put */
+    char *location; /* where to put */
     bool want_data, redirected;
     struct gcp_call *call;
     gcp_blob_fn fn;
@@ -62,7 +64,8 @@ static void blob_fail(struct gcp_blob *b, int kind, const char *why)
 }
 
 /* Sends; path NULL: to `location`. */
-static void blob_send(struct gcp_blob *b, struct gcp_registry_request *r, char *path, const char *location, gcp_reply_fn fn)
+static void blob_send(struct gcp_blob *b, struct gcp_registry_request *r, char *path, const char *location,
+                      gcp_reply_fn fn)
 {
     r->host = b->host;
     r->what = b->what;
@@ -131,7 +134,8 @@ static void on_upload_started(void *arg, const struct gcp_reply *reply)
 static void on_head(void *arg, const struct gcp_reply *reply)
 {
     struct gcp_blob *b = arg;
-    struct gcp_registry_request r = {.method = "POST", .body = "", .content_type = "application/octet-stream"};
+    struct gcp_registry_request r = {
+        .method = "POST", .body = "", .content_type = "application/octet-stream"};
 
     b->call = NULL;
     if (!reply->error)
@@ -153,9 +157,10 @@ static void blob_arrived(struct gcp_blob *b, const struct gcp_reply *reply)
 
     if (reply->response->truncated) {
         blob_fail(b, SKL_ERR_TOO_LARGE,
-                  b->from ? "the registry does not mount it and it is too large to copy; push the image into the "
-                            "repository of the option \"repository\""
-                          : "it is too large");
+                  b->from
+                      ? "the registry does not mount it and it is too large to copy; push the image into the "
+                        "repository of the option \"repository\""
+                      : "it is too large");
         return;
     }
     gcp_digest(reply->body, reply->body_len, digest);
@@ -202,7 +207,8 @@ static void blob_fetch(struct gcp_blob *b)
 
 /* ---- from outside ---- */
 
-static struct gcp_blob *blob_new(const struct gcp_blob_spec *spec, const char *from, gcp_blob_fn fn, void *arg)
+static struct gcp_blob *blob_new(const struct gcp_blob_spec *spec, const char *from, gcp_blob_fn fn,
+                                 void *arg)
 {
     struct gcp_blob *b = calloc(1, sizeof(*b));
 
@@ -226,7 +232,8 @@ static struct gcp_blob *blob_new(const struct gcp_blob_spec *spec, const char *f
 /* Begins with a request; the starter must not call back, so a failure to begin is told by NULL. */
 static struct gcp_blob *blob_begin(struct gcp_blob *b, const char *method, const char *repo, gcp_reply_fn fn)
 {
-    struct gcp_registry_request r = {.method = method, .host = b->host, .what = b->what, .max_response = b->max};
+    struct gcp_registry_request r = {
+        .method = method, .host = b->host, .what = b->what, .max_response = b->max};
     char *path = gcp_format("%s/blobs/%s", repo, b->digest);
 
     r.path = path;
@@ -249,7 +256,8 @@ struct gcp_blob *gcp_blob_get(const struct gcp_blob_spec *spec, size_t max, gcp_
     return blob_begin(b, "GET", b->repo, on_get);
 }
 
-struct gcp_blob *gcp_blob_put(const struct gcp_blob_spec *spec, const void *data, size_t len, gcp_blob_fn fn, void *arg)
+struct gcp_blob *gcp_blob_put(const struct gcp_blob_spec *spec, const void *data, size_t len, gcp_blob_fn fn,
+                              void *arg)
 {
     struct gcp_blob *b = blob_new(spec, NULL, fn, arg);
 

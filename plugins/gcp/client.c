@@ -1,10 +1,10 @@
 /*
  * gcp/client.c - see client.h.
  *
- * A call walks through gate, token, request, and on a fault that may pass, a delay and again. `advance()` starts the
- * step that is due; every event (timer, token, answer) sets the next step and calls it. A call in the hands of the
- * host's HTTP client can't be freed until done() ran, so a cancelled call lives on detached ("orphan") until then,
- * and touches nothing but the host: the client and its instance may be gone.
+ * A call walks through gate, token, request, and on a fault that may pass, a delay and again. `advance()`
+ * starts the step that is due; every event (timer, token, answer) sets the next step and calls it. A call in
+ * the hands of the host's HTTP client can't be freed until done() ran, so a cancelled call lives on detached
+ * ("orphan") until then, and touches nothing but the host: the client and its instance may be gone.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,20 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_FIRST     (1 * GCP_SECOND)
-#define RETRY_MAX       (32 * GCP_SECOND)
-#define TOKEN_TRIES     3
-#define HEADERS_MAX     16
-#define REAUTH_MAX      1
+#define RETRY_FIRST (1 * GCP_SECOND)
+#define RETRY_MAX   (32 * GCP_SECOND)
+#define TOKEN_TRIES 3
+#define HEADERS_MAX 16
+#define REAUTH_MAX  1
 /* A server that asks for more patience than this is not waited for beyond the deadline anyway. */
 #define RETRY_AFTER_MAX (120 * GCP_SECOND)
 
 /* So long after a refusal requests keep to the quota's pace. */
-#define GATE_PENANCE    (60 * GCP_SECOND)
-#define WRITE_PACE      (1 * GCP_SECOND)
-#define READ_PACE       (50 * GCP_MSEC)
-#define LOG_PACE        (1 * GCP_SECOND)
-#define LOG_BURST       60
+#define GATE_PENANCE (60 * GCP_SECOND)
+#define WRITE_PACE   (1 * GCP_SECOND)
+#define READ_PACE    (50 * GCP_MSEC)
+#define LOG_PACE     (1 * GCP_SECOND)
+#define LOG_BURST    60
 
 enum step { STEP_GATE, STEP_TOKEN, STEP_SEND, STEP_FAIL };
 
@@ -52,11 +52,11 @@ struct gcp_call {
     struct skl_timer *timer;
     struct skl_http *http;
     struct gcp_token_wait *token_wait;
-    char *token;               /* what this attempt was sent with */
+    char *token; /* what this attempt was sent with */
     int64_t server_time;
     char *location;
     struct gcp_fault fault;
-    struct skl_error error;    /* of a token, or of a malformed request */
+    struct skl_error error; /* of a token, or of a malformed request */
 };
 
 static void call_advance(struct gcp_call *call);
@@ -181,7 +181,8 @@ static struct gcp_call *call_new(struct gcp_client *c, const struct gcp_request 
     return call;
 }
 
-struct gcp_call *gcp_call_start(struct gcp_client *c, const struct gcp_request *req, gcp_reply_fn fn, void *arg)
+struct gcp_call *gcp_call_start(struct gcp_client *c, const struct gcp_request *req, gcp_reply_fn fn,
+                                void *arg)
 {
     struct gcp_call *call = call_new(c, req);
 
@@ -201,7 +202,8 @@ struct gcp_call *gcp_call_start(struct gcp_client *c, const struct gcp_request *
     return call;
 }
 
-/* The one end of a call that was not cancelled. The callback may start or cancel anything; the call is gone first. */
+/* The one end of a call that was not cancelled. The callback may start or cancel anything; the call is gone
+ * first. */
 static void call_finish(struct gcp_call *call, const struct gcp_reply *reply)
 {
     gcp_reply_fn fn = call->fn;
@@ -214,7 +216,8 @@ static void call_finish(struct gcp_call *call, const struct gcp_reply *reply)
 
 static void call_fail(struct gcp_call *call)
 {
-    struct gcp_reply reply = {.error = &call->error, .fault = &call->fault, .body = "", .ambiguous = call->ambiguous};
+    struct gcp_reply reply = {
+        .error = &call->error, .fault = &call->fault, .body = "", .ambiguous = call->ambiguous};
 
     reply.server_time = call->server_time;
     reply.location = call->location;
@@ -266,7 +269,8 @@ static void gate_refused(struct gcp_gate *g, int64_t now, int64_t delay)
 static void call_give_up(struct gcp_call *call)
 {
     if (!call->error.kind)
-        (void)gcp_error(&call->error, SKL_ERR_EXHAUSTED, "%s: the project's requests per minute are used up", call->what);
+        (void)gcp_error(&call->error, SKL_ERR_EXHAUSTED, "%s: the project's requests per minute are used up",
+                        call->what);
     if (!call->fault.code)
         call->fault.code = GCP_RESOURCE_EXHAUSTED;
     call_later(call, STEP_FAIL, 0);

@@ -19,24 +19,24 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define FILE_MAX      ((size_t)256 * 1024)
-#define UNIVERSE      "googleapis.com"
-#define TOKEN_URI     "https://oauth2.googleapis.com/token"
-#define LIFETIME      3600
-#define LIFETIME_MIN  600
-#define LIFETIME_MAX  43200
-#define IMPERSONATE   "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s:generateAccessToken"
+#define FILE_MAX     ((size_t)256 * 1024)
+#define UNIVERSE     "googleapis.com"
+#define TOKEN_URI    "https://oauth2.googleapis.com/token"
+#define LIFETIME     3600
+#define LIFETIME_MIN 600
+#define LIFETIME_MAX 43200
+#define IMPERSONATE  "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s:generateAccessToken"
 
 void gcp_cred_free(struct gcp_cred *c)
 {
     if (!c)
         return;
 
-    char *const texts[] = {c->where,         c->project,      c->quota_project, c->universe,
-                           c->email,         c->key_id,       c->token_uri,     c->client_id,
-                           c->client_secret, c->refresh_token, c->audience,     c->subject_type,
-                           c->sts_url,       c->workforce_project, c->source_file, c->source_url,
-                           c->source_field,  c->impersonate_url};
+    char *const texts[] = {
+        c->where,      c->project,      c->quota_project,  c->universe,          c->email,
+        c->key_id,     c->token_uri,    c->client_id,      c->client_secret,     c->refresh_token,
+        c->audience,   c->subject_type, c->sts_url,        c->workforce_project, c->source_file,
+        c->source_url, c->source_field, c->impersonate_url};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
@@ -58,8 +58,7 @@ char *gcp_file_read(const char *path, size_t max, size_t *ret_len, struct skl_er
     while (data && n <= max && (got = read(fd, data + n, max + 1 - n)) > 0)
         n += (size_t)got;
     if (fd < 0 || !data || got < 0 || n > max) {
-        (void)gcp_error(err, SKL_ERR_INVALID, "%s: %s", path,
-                        n > max ? "is too large" : strerror(errno));
+        (void)gcp_error(err, SKL_ERR_INVALID, "%s: %s", path, n > max ? "is too large" : strerror(errno));
         free(data);
         data = NULL;
     }
@@ -105,17 +104,19 @@ static bool take(char **ret, struct json_object *o, const char *key, bool needed
     return *ret || (!needed && !text);
 }
 
-static int check_url(const char *key, const char *url, const char *universe, const char *where, struct skl_error *err)
+static int check_url(const char *key, const char *url, const char *universe, const char *where,
+                     struct skl_error *err)
 {
     if (!url || gcp_url_trusted(url, universe))
         return 0;
-    return gcp_error(err, SKL_ERR_INVALID, "%s: %s is not an https address of %s: %.200s", where, key, universe, url);
+    return gcp_error(err, SKL_ERR_INVALID, "%s: %s is not an https address of %s: %.200s", where, key,
+                     universe, url);
 }
 
 static int missing(const char *where, const char *type, struct skl_error *err)
 {
-    return gcp_error(err, SKL_ERR_INVALID, "%s: a member that a credential of type %s needs is missing or no text", where,
-                     type);
+    return gcp_error(err, SKL_ERR_INVALID,
+                     "%s: a member that a credential of type %s needs is missing or no text", where, type);
 }
 
 /* ---- the types ---- */
@@ -155,14 +156,19 @@ static int parse_source(struct gcp_cred *c, struct json_object *source, struct s
     if (!take(&c->source_file, source, "file", false) || !take(&c->source_url, source, "url", false))
         return gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
     c->source_headers = json_object_get(gcp_json_get(source, "headers"));
-    if (gcp_json_get(source, "executable") || gcp_json_str(source, "environment_id") || gcp_json_get(source, "certificate"))
-        return gcp_error(err, SKL_ERR_UNIMPLEMENTED,
-                         "%s: credential_source may be a file or a url; executable, AWS and certificate sources are not "
-                         "supported", c->where);
+    if (gcp_json_get(source, "executable") || gcp_json_str(source, "environment_id") ||
+        gcp_json_get(source, "certificate"))
+        return gcp_error(
+            err, SKL_ERR_UNIMPLEMENTED,
+            "%s: credential_source may be a file or a url; executable, AWS and certificate sources are not "
+            "supported",
+            c->where);
     if (!c->source_file && !c->source_url)
         return gcp_error(err, SKL_ERR_INVALID, "%s: credential_source has neither file nor url", c->where);
-    if (format && !strcmp(format, "json") && !take(&c->source_field, source, "format.subject_token_field_name", true))
-        return gcp_error(err, SKL_ERR_INVALID, "%s: credential_source.format needs subject_token_field_name", c->where);
+    if (format && !strcmp(format, "json") &&
+        !take(&c->source_field, source, "format.subject_token_field_name", true))
+        return gcp_error(err, SKL_ERR_INVALID, "%s: credential_source.format needs subject_token_field_name",
+                         c->where);
     return 0;
 }
 
@@ -196,7 +202,8 @@ static int parse_impersonated(struct gcp_cred *c, struct json_object *o, struct 
 
     if (!take(&url, o, "service_account_impersonation_url", true))
         return missing(c->where, "impersonated_service_account", err);
-    if (check_url("service_account_impersonation_url", url, c->universe ? c->universe : UNIVERSE, c->where, err) < 0 ||
+    if (check_url("service_account_impersonation_url", url, c->universe ? c->universe : UNIVERSE, c->where,
+                  err) < 0 ||
         parse_type(c, gcp_json_get(o, "source_credentials"), true, err) < 0) {
         free(url);
         return -1;
@@ -223,13 +230,15 @@ static int parse_type(struct gcp_cred *c, struct json_object *o, bool inner, str
         return parse_impersonated(c, o, err);
     return gcp_error(err, SKL_ERR_UNIMPLEMENTED,
                      "%s: credentials of type \"%.60s\" are not supported; service_account, authorized_user, "
-                     "impersonated_service_account and external_account are", c->where, type);
+                     "impersonated_service_account and external_account are",
+                     c->where, type);
 }
 
 static bool parse_common(struct gcp_cred *c, struct json_object *o)
 {
     c->lifetime_s = LIFETIME;
-    return take(&c->project, o, "project_id", false) && take(&c->quota_project, o, "quota_project_id", false) &&
+    return take(&c->project, o, "project_id", false) &&
+           take(&c->quota_project, o, "quota_project_id", false) &&
            take(&c->universe, o, "universe_domain", false);
 }
 
@@ -332,7 +341,8 @@ struct gcp_cred *gcp_cred_load(const char *file, const char *impersonate, struct
     if (!c)
         return NULL;
     if (impersonate && !is_address(impersonate)) {
-        (void)gcp_error(err, SKL_ERR_INVALID, "impersonate: \"%.200s\" is not a service account's address", impersonate);
+        (void)gcp_error(err, SKL_ERR_INVALID, "impersonate: \"%.200s\" is not a service account's address",
+                        impersonate);
         gcp_cred_free(c);
         return NULL;
     }

@@ -1,9 +1,9 @@
 /*
  * gcp/cred.h - credential files, and where to look for one: Application Default Credentials.
  *
- * Order: GOOGLE_APPLICATION_CREDENTIALS (or the driver's own option): a file that is named must be there and good. Then
- * gcloud's well-known file, if it exists. Then the metadata server. What a credential is comes down to a base (how a
- * first access token is had) and, perhaps, a service account to impersonate with it.
+ * Order: GOOGLE_APPLICATION_CREDENTIALS (or the driver's own option): a file that is named must be there and
+ * good. Then gcloud's well-known file, if it exists. Then the metadata server. What a credential is comes
+ * down to a base (how a first access token is had) and, perhaps, a service account to impersonate with it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -18,15 +18,15 @@ struct gcp_key;
 struct json_object;
 
 enum gcp_cred_kind {
-    GCP_CRED_METADATA,         /* no file: the machine's own account */
-    GCP_CRED_SERVICE_ACCOUNT,  /* a key */
-    GCP_CRED_USER,             /* gcloud auth application-default login */
-    GCP_CRED_EXTERNAL          /* workload identity federation */
+    GCP_CRED_METADATA,        /* no file: the machine's own account */
+    GCP_CRED_SERVICE_ACCOUNT, /* a key */
+    GCP_CRED_USER,            /* gcloud auth application-default login */
+    GCP_CRED_EXTERNAL         /* workload identity federation */
 };
 
 struct gcp_cred {
     enum gcp_cred_kind kind;
-    char *where;               /* the file, for messages; "the metadata server" */
+    char *where;                              /* the file, for messages; "the metadata server" */
     char *project, *quota_project, *universe; /* NULL when the file does not say */
     /* SERVICE_ACCOUNT */
     char *email, *key_id, *token_uri;
@@ -40,12 +40,12 @@ struct gcp_cred {
     /* Any: act as this service account. The URL ends in ":generateAccessToken". */
     char *impersonate_url;
     struct json_object *delegates;
-    long lifetime_s;           /* of impersonated tokens */
+    long lifetime_s; /* of impersonated tokens */
 };
 
 /*
- * Finds and reads credentials. `file`: the one to use, or NULL to search. `impersonate`: a service account's address
- * or NULL. NULL: err tells, naming the file and nothing secret.
+ * Finds and reads credentials. `file`: the one to use, or NULL to search. `impersonate`: a service account's
+ * address or NULL. NULL: err tells, naming the file and nothing secret.
  */
 struct gcp_cred *gcp_cred_load(const char *file, const char *impersonate, struct skl_error *err);
 /* From the text of a file; `where` names it. Pure. */

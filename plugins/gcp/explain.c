@@ -1,8 +1,8 @@
 /*
  * gcp/explain.c - what to do about a fault: repeat or not, and what to tell the user (declared in fault.h).
  *
- * The table is reference/gcp-api.md 5.1. A message keeps the cloud's own words and adds one next step where the
- * words alone leave a newcomer stuck.
+ * The table is reference/gcp-api.md 5.1. A message keeps the cloud's own words and adds one next step where
+ * the words alone leave a newcomer stuck.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -38,9 +38,9 @@ static bool is_transient(const struct gcp_fault *f)
 
 static bool token_transient(const struct gcp_fault *f)
 {
-    return f->no_answer || f->http == 500 || f->http == 502 || f->http == 503 || f->http == 504 || f->http == 408 ||
-           f->http == 429 || !strcmp(f->reason, "internal_failure") || !strcmp(f->reason, "server_error") ||
-           !strcmp(f->reason, "temporarily_unavailable");
+    return f->no_answer || f->http == 500 || f->http == 502 || f->http == 503 || f->http == 504 ||
+           f->http == 408 || f->http == 429 || !strcmp(f->reason, "internal_failure") ||
+           !strcmp(f->reason, "server_error") || !strcmp(f->reason, "temporarily_unavailable");
 }
 
 enum gcp_verdict gcp_fault_verdict(const struct gcp_fault *f, enum gcp_policy policy)
@@ -97,8 +97,10 @@ static const char *next_step(const struct gcp_fault *f, char *room, size_t size)
     if (strstr(f->text, "iam.serviceaccounts.actAs") || strstr(f->text, "iam.serviceAccounts.actAs"))
         return "Grant the daemon's account roles/iam.serviceAccountUser on that service account";
     if (strstr(f->text, "INVALID_RUNTIME") || strstr(f->text, "not a supported runtime"))
-        return "Google does not offer the runtime \"docker\": set \"deploy\": \"image\" for drivers.cloud-run-functions";
-    if (strstr(f->text, "Quota exceeded for total allowable CPU") || strstr(f->text, "maxScale may not exceed"))
+        return "Google does not offer the runtime \"docker\": set \"deploy\": \"image\" for "
+               "drivers.cloud-run-functions";
+    if (strstr(f->text, "Quota exceeded for total allowable CPU") ||
+        strstr(f->text, "maxScale may not exceed"))
         return "Remove containers that are not needed, or ask for more Cloud Run CPU quota in this region";
     if (f->code == GCP_RESOURCE_EXHAUSTED && is_rate_limit(f))
         return "The project's requests per minute are used up: it works again in a minute";
@@ -118,8 +120,8 @@ void gcp_fault_to_error(const struct gcp_fault *f, const char *what, struct skl_
     char status[48] = "";
 
     if (f->http)
-        (void)snprintf(status, sizeof(status), "%s (HTTP %d): ", f->html ? "not the API's answer" : gcp_code_name(f->code),
-                       f->http);
+        (void)snprintf(status, sizeof(status),
+                       "%s (HTTP %d): ", f->html ? "not the API's answer" : gcp_code_name(f->code), f->http);
     (void)gcp_error(err, error_kind(f), "%s: %s%s%s%s", what, status, f->text, *step ? ". " : "", step);
     err->detail = f->http ? f->http : f->code;
 }

@@ -1,8 +1,8 @@
 /*
  * gcp/fault.c - reading Google's error answers. See fault.h; what a user should do about them: explain.c.
  *
- * Everything here takes bytes from the network: sizes are capped, unknown parts are skipped, and there is always
- * some text to show.
+ * Everything here takes bytes from the network: sizes are capped, unknown parts are skipped, and there is
+ * always some text to show.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -57,11 +57,13 @@ int gcp_code_from_http(int status)
 {
     static const struct {
         int http, code;
-    } map[] = {{400, GCP_INVALID_ARGUMENT}, {401, GCP_UNAUTHENTICATED},    {403, GCP_PERMISSION_DENIED},
-               {404, GCP_NOT_FOUND},        {408, GCP_DEADLINE_EXCEEDED},  {409, GCP_ABORTED},
-               {412, GCP_FAILED_PRECONDITION}, {429, GCP_RESOURCE_EXHAUSTED}, {499, GCP_CANCELLED},
-               {500, GCP_INTERNAL},         {501, GCP_UNIMPLEMENTED},      {502, GCP_UNAVAILABLE},
-               {503, GCP_UNAVAILABLE},      {504, GCP_DEADLINE_EXCEEDED}};
+    } map[] = {{400, GCP_INVALID_ARGUMENT},    {401, GCP_UNAUTHENTICATED},
+               {403, GCP_PERMISSION_DENIED},   {404, GCP_NOT_FOUND},
+               {408, GCP_DEADLINE_EXCEEDED},   {409, GCP_ABORTED},
+               {412, GCP_FAILED_PRECONDITION}, {429, GCP_RESOURCE_EXHAUSTED},
+               {499, GCP_CANCELLED},           {500, GCP_INTERNAL},
+               {501, GCP_UNIMPLEMENTED},       {502, GCP_UNAVAILABLE},
+               {503, GCP_UNAVAILABLE},         {504, GCP_DEADLINE_EXCEEDED}};
 
     if (status >= 200 && status < 300)
         return GCP_OK;
@@ -127,7 +129,8 @@ static void read_detail(struct gcp_fault *f, struct json_object *d)
 static void add_violation(struct gcp_fault *f, struct json_object *d)
 {
     struct json_object *list = gcp_json_array(d, "fieldViolations");
-    struct json_object *v = list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
+    struct json_object *v =
+        list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
     const char *field = gcp_json_str(v, "field"), *text = gcp_json_str(v, "description");
     size_t len = strlen(f->text);
     char line[300];
@@ -135,7 +138,8 @@ static void add_violation(struct gcp_fault *f, struct json_object *d)
     if (!text || strstr(f->text, text))
         return;
     copy_line(line, sizeof(line), text, strlen(text));
-    (void)snprintf(f->text + len, sizeof(f->text) - len, " (%s%s%s)", field ? field : "", field ? ": " : "", line);
+    (void)snprintf(f->text + len, sizeof(f->text) - len, " (%s%s%s)", field ? field : "", field ? ": " : "",
+                   line);
 }
 
 static void read_details(struct gcp_fault *f, struct json_object *error)
@@ -160,8 +164,8 @@ static bool read_oauth(struct gcp_fault *f, struct json_object *o)
         return false;
     copy_line(f->reason, sizeof(f->reason), name, strlen(name));
     copy_line(line, sizeof(line), text ? text : "", text ? strlen(text) : 0);
-    (void)snprintf(f->text, sizeof(f->text), "%s%s%.40s%s%s%s", f->reason, subtype ? " (" : "", subtype ? subtype : "",
-                   subtype ? ")" : "", *line ? ": " : "", line);
+    (void)snprintf(f->text, sizeof(f->text), "%s%s%.40s%s%s%s", f->reason, subtype ? " (" : "",
+                   subtype ? subtype : "", subtype ? ")" : "", *line ? ": " : "", line);
     return true;
 }
 
@@ -217,7 +221,8 @@ static bool looks_like_html(const char *body, size_t n)
         body++;
         n--;
     }
-    return n > 4 && (!strncasecmp(body, "<!do", 4) || !strncasecmp(body, "<htm", 4) || !strncasecmp(body, "<hea", 4));
+    return n > 4 &&
+           (!strncasecmp(body, "<!do", 4) || !strncasecmp(body, "<htm", 4) || !strncasecmp(body, "<hea", 4));
 }
 
 void gcp_fault_from_body(struct gcp_fault *f, int status, const char *body, size_t n)
@@ -278,7 +283,8 @@ void gcp_fault_from_status(struct gcp_fault *f, struct json_object *status)
     int64_t code = gcp_json_int(status, "code", GCP_UNKNOWN);
 
     fault_clear(f, 0);
-    f->code = code > 0 && code < CODES ? (int)code : gcp_code_from_http(code >= 400 && code < 600 ? (int)code : 500);
+    f->code = code > 0 && code < CODES ? (int)code
+                                       : gcp_code_from_http(code >= 400 && code < 600 ? (int)code : 500);
     copy_line(f->text, sizeof(f->text), text ? text : "", text ? strlen(text) : 0);
     read_details(f, status);
     if (!*f->text)

@@ -1,9 +1,10 @@
 /*
  * gcp/fault.h - what went wrong in an exchange with Google, in one form.
  *
- * A failure comes in many shapes: an error body (object, or wrapped in an array), an OAuth error, HTML of a front
- * end, nothing readable, no answer at all, or the `error` of a long-running operation, whose code is gRPC's and not
- * HTTP's. A fault holds what they have in common; what to do about it is decided here in one table.
+ * A failure comes in many shapes: an error body (object, or wrapped in an array), an OAuth error, HTML of a
+ * front end, nothing readable, no answer at all, or the `error` of a long-running operation, whose code is
+ * gRPC's and not HTTP's. A fault holds what they have in common; what to do about it is decided here in one
+ * table.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -41,15 +42,15 @@ enum gcp_code {
 #define GCP_FAULT_TEXT_MAX 800
 
 struct gcp_fault {
-    int http;               /* status of the answer; 0: no answer, or the fault of an operation */
-    int code;               /* enum gcp_code; GCP_OK: no fault */
-    bool no_answer;         /* the connection failed or broke */
-    bool sent;              /* with no_answer: bytes of the request may have reached the server */
-    bool canceled;          /* the request was cancelled by us */
-    bool html;              /* a front end's page, not the API's answer */
-    int64_t retry_after_ns; /* from RetryInfo or Retry-After; -1: none */
-    char reason[64];        /* ErrorInfo.reason or the OAuth error's name; "" */
-    char service[96];       /* ErrorInfo.metadata.service; "" */
+    int http;                      /* status of the answer; 0: no answer, or the fault of an operation */
+    int code;                      /* enum gcp_code; GCP_OK: no fault */
+    bool no_answer;                /* the connection failed or broke */
+    bool sent;                     /* with no_answer: bytes of the request may have reached the server */
+    bool canceled;                 /* the request was cancelled by us */
+    bool html;                     /* a front end's page, not the API's answer */
+    int64_t retry_after_ns;        /* from RetryInfo or Retry-After; -1: none */
+    char reason[64];               /* ErrorInfo.reason or the OAuth error's name; "" */
+    char service[96];              /* ErrorInfo.metadata.service; "" */
     char text[GCP_FAULT_TEXT_MAX]; /* the cloud's own words, one line */
 };
 
@@ -67,15 +68,16 @@ void gcp_fault_to_error(const struct gcp_fault *f, const char *what, struct skl_
 enum gcp_policy {
     GCP_READ,   /* GET, list, search: any number of times */
     GCP_DELETE, /* as READ, and 409 ABORTED ("unable to queue the operation") waits for its turn */
-    GCP_CREATE, /* the resource's name makes it safe: a repeat that meets its own earlier try is told ALREADY_EXISTS */
+    GCP_CREATE, /* the resource's name makes it safe: a repeat that meets its own earlier try is told
+                   ALREADY_EXISTS */
     GCP_WRITE,  /* with an etag or naturally repeatable; like DELETE */
     GCP_TOKEN,  /* token endpoints: few, short tries */
     GCP_ONCE    /* never repeated */
 };
 enum gcp_verdict {
     GCP_FAIL,
-    GCP_RETRY,       /* after a delay */
-    GCP_REAUTH       /* drop the token, once */
+    GCP_RETRY, /* after a delay */
+    GCP_REAUTH /* drop the token, once */
 };
 enum gcp_verdict gcp_fault_verdict(const struct gcp_fault *f, enum gcp_policy policy);
 

@@ -8,9 +8,9 @@
  *   external          subject token, then STS            (only by impersonation)
  *   impersonated      generateAccessToken                generateIdToken, both with a base token
  *
- * A fetch is one or two requests (a subject token from a URL comes first). Transient failures are repeated by the
- * call itself (GCP_TOKEN). A refusal with invalid_grant and a Date far from our clock is tried once more with the
- * server's time.
+ * A fetch is one or two requests (a subject token from a URL comes first). Transient failures are repeated by
+ * the call itself (GCP_TOKEN). A refusal with invalid_grant and a Date far from our clock is tried once more
+ * with the server's time.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -39,7 +39,7 @@
 /* Not on Google Cloud the metadata address leads nowhere: that must show soon. */
 #define METADATA_TIMEOUT (8 * GCP_SECOND)
 /* ID tokens of gcloud's own OAuth client are accepted by Cloud Run; those of other clients are not. */
-#define GCLOUD_CLIENT  "32555940559.apps.googleusercontent.com"
+#define GCLOUD_CLIENT "32555940559.apps.googleusercontent.com"
 
 struct gcp_fetch {
     struct gcp_client *client;
@@ -105,7 +105,8 @@ static bool id_lifetime(const char *token, int64_t *ret_ns)
 static bool impersonated_lifetime(const struct gcp_fetch *f, const struct gcp_reply *r, int64_t *ret_ns)
 {
     const char *when = gcp_json_str(r->json, "expireTime");
-    int64_t end, now = r->server_time ? r->server_time : f->client->host->now_wall(f->client->host->ctx) + *f->skew;
+    int64_t end,
+        now = r->server_time ? r->server_time : f->client->host->now_wall(f->client->host->ctx) + *f->skew;
 
     if (!when || !gcp_time_parse(when, &end) || end <= now)
         return false;
@@ -121,7 +122,8 @@ static const char *answer_token(const struct gcp_fetch *f, const struct gcp_repl
 
     if (gcp_fetch_needs_base(f->cred, f->kind)) {
         token = gcp_json_str(r->json, f->kind == GCP_TOKEN_ID ? "token" : "accessToken");
-        return token && (f->kind == GCP_TOKEN_ID ? id_lifetime(token, ret_ns) : impersonated_lifetime(f, r, ret_ns))
+        return token && (f->kind == GCP_TOKEN_ID ? id_lifetime(token, ret_ns)
+                                                 : impersonated_lifetime(f, r, ret_ns))
                    ? token
                    : NULL;
     }
@@ -135,10 +137,11 @@ static const char *answer_token(const struct gcp_fetch *f, const struct gcp_repl
 
 static void no_metadata(const struct skl_error *why, struct skl_error *err)
 {
-    (void)gcp_error(err, SKL_ERR_UNAUTHORIZED,
-                    "no Google credentials: there is no credential file (GOOGLE_APPLICATION_CREDENTIALS, the option "
-                    "\"credentials\", or gcloud auth application-default login) and no metadata server (%s)",
-                    why ? why->message : "what answers at its address is not one");
+    (void)gcp_error(
+        err, SKL_ERR_UNAUTHORIZED,
+        "no Google credentials: there is no credential file (GOOGLE_APPLICATION_CREDENTIALS, the option "
+        "\"credentials\", or gcloud auth application-default login) and no metadata server (%s)",
+        why ? why->message : "what answers at its address is not one");
 }
 
 /* A wrong clock makes good assertions invalid. True: the exchange began anew with the server's time. */
@@ -149,8 +152,8 @@ static bool fetch_fix_clock(struct gcp_fetch *f, const struct gcp_reply *r)
     struct skl_error err;
     char line[120];
 
-    if (f->skew_tried || f->cred->kind != GCP_CRED_SERVICE_ACCOUNT || strcmp(r->fault->reason, "invalid_grant") ||
-        (off < SKEW_MIN && off > -SKEW_MIN))
+    if (f->skew_tried || f->cred->kind != GCP_CRED_SERVICE_ACCOUNT ||
+        strcmp(r->fault->reason, "invalid_grant") || (off < SKEW_MIN && off > -SKEW_MIN))
         return false;
     f->skew_tried = true;
     *f->skew += off;
@@ -219,8 +222,8 @@ static int fetch_send(struct gcp_fetch *f, struct gcp_request *req, gcp_reply_fn
 }
 
 /* POSTs a form and wipes it. */
-static int send_form(struct gcp_fetch *f, const char *url, struct gcp_str *form, const struct skl_http_header *headers,
-                     struct skl_error *err)
+static int send_form(struct gcp_fetch *f, const char *url, struct gcp_str *form,
+                     const struct skl_http_header *headers, struct skl_error *err)
 {
     struct gcp_request req = {.method = "POST", .url = url, .content_type = FORM, .headers = headers};
     int r;
@@ -280,9 +283,11 @@ static int begin_user(struct gcp_fetch *f, struct skl_error *err)
     struct gcp_str form = {0};
 
     if (f->kind == GCP_TOKEN_ID && strcmp(f->cred->client_id, GCLOUD_CLIENT))
-        return gcp_error(err, SKL_ERR_UNAUTHORIZED,
-                         "%s: a user's credentials can't invoke a private function; set the option \"impersonate\" to a "
-                         "service account with roles/run.invoker", f->cred->where);
+        return gcp_error(
+            err, SKL_ERR_UNAUTHORIZED,
+            "%s: a user's credentials can't invoke a private function; set the option \"impersonate\" to a "
+            "service account with roles/run.invoker",
+            f->cred->where);
     gcp_str_put_pair(&form, "grant_type", "refresh_token");
     gcp_str_put_pair(&form, "client_id", f->cred->client_id);
     gcp_str_put_pair(&form, "client_secret", f->cred->client_secret);
@@ -372,8 +377,8 @@ static int take_subject(struct gcp_fetch *f, const char *text, size_t n, struct 
     if (f->cred->source_field && !(json_object_object_get_ex(o, f->cred->source_field, &v) &&
                                    json_object_is_type(v, json_type_string))) {
         json_object_put(o);
-        return gcp_error(err, SKL_ERR_UNAUTHORIZED, "%s: the subject token source has no member \"%s\"", f->cred->where,
-                         f->cred->source_field);
+        return gcp_error(err, SKL_ERR_UNAUTHORIZED, "%s: the subject token source has no member \"%s\"",
+                         f->cred->where, f->cred->source_field);
     }
     if (v)
         gcp_str_puts(&plain, json_object_get_string(v));
@@ -427,9 +432,11 @@ static int begin_external(struct gcp_fetch *f, struct skl_error *err)
     int r;
 
     if (f->kind == GCP_TOKEN_ID)
-        return gcp_error(err, SKL_ERR_UNAUTHORIZED,
-                         "%s: workload identity can't invoke a private function by itself; use service account "
-                         "impersonation (the option \"impersonate\")", f->cred->where);
+        return gcp_error(
+            err, SKL_ERR_UNAUTHORIZED,
+            "%s: workload identity can't invoke a private function by itself; use service account "
+            "impersonation (the option \"impersonate\")",
+            f->cred->where);
     if (f->cred->source_url)
         return begin_subject_url(f, err);
     text = gcp_file_read(f->cred->source_file, SUBJECT_MAX, &n, err);
@@ -476,7 +483,8 @@ static struct json_object *impersonation_body(const struct gcp_fetch *f)
 static int begin_impersonation(struct gcp_fetch *f, struct skl_error *err)
 {
     char *bearer = gcp_format("Bearer %s", f->base_token ? f->base_token : "");
-    char *url = f->kind == GCP_TOKEN_ID ? id_url(f->cred->impersonate_url) : gcp_dup(f->cred->impersonate_url);
+    char *url =
+        f->kind == GCP_TOKEN_ID ? id_url(f->cred->impersonate_url) : gcp_dup(f->cred->impersonate_url);
     struct json_object *o = impersonation_body(f);
     struct skl_http_header headers[] = {{"Authorization", bearer}, {NULL, NULL}};
     struct gcp_request req = {.method = "POST", .url = bearer ? url : NULL, .headers = headers};
@@ -509,7 +517,8 @@ static int fetch_begin(struct gcp_fetch *f, struct skl_error *err)
     }
 }
 
-struct gcp_fetch *gcp_fetch_start(const struct gcp_fetch_spec *spec, gcp_fetch_fn fn, void *arg, struct skl_error *err)
+struct gcp_fetch *gcp_fetch_start(const struct gcp_fetch_spec *spec, gcp_fetch_fn fn, void *arg,
+                                  struct skl_error *err)
 {
     struct gcp_fetch *f = calloc(1, sizeof(*f));
 

@@ -23,7 +23,8 @@ struct json_object *gcp_json_parse(const char *text, size_t n)
     tok = json_tokener_new_ex(JSON_DEPTH_MAX);
     if (!tok)
         return NULL;
-    /* STRICT refuses trailing bytes; invalid UTF-8 is let through: messages are cleaned where they are shown. */
+    /* STRICT refuses trailing bytes; invalid UTF-8 is let through: messages are cleaned where they are shown.
+     */
     json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
     o = json_tokener_parse_ex(tok, text, (int)n);
     if (json_tokener_get_error(tok) == json_tokener_continue) /* a lone number or literal at the very end */
@@ -175,5 +176,6 @@ struct json_object *gcp_json_put_array(struct json_object *o, const char *key)
 
 const char *gcp_json_text(struct json_object *o)
 {
-    return o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+    return o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+             : NULL;
 }

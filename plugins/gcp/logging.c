@@ -26,7 +26,8 @@ void gcp_log_batch_fini(struct gcp_log_batch *b)
     memset(b, 0, sizeof(*b));
 }
 
-/* What the program printed, as far as the entry still tells: a line that was JSON has lost its exact bytes. */
+/* What the program printed, as far as the entry still tells: a line that was JSON has lost its exact bytes.
+ */
 static const char *entry_text(struct json_object *e, size_t *ret_len)
 {
     struct json_object *text = gcp_json_get(e, "textPayload"), *json = gcp_json_get(e, "jsonPayload");
@@ -51,10 +52,12 @@ static bool is_stderr(const char *log_name)
     const char *end = log_name ? log_name + strlen(log_name) : NULL;
 
     return end && end - log_name >= 6 && !strcmp(end - 6, "stderr") &&
-           (end - log_name == 6 || end[-7] == '/' || (end - log_name >= 9 && !strncasecmp(end - 9, "%2F", 3)));
+           (end - log_name == 6 || end[-7] == '/' ||
+            (end - log_name >= 9 && !strncasecmp(end - 9, "%2F", 3)));
 }
 
-static bool line_init(struct gcp_log_line *l, struct json_object *e, const char *text, size_t len, int64_t time)
+static bool line_init(struct gcp_log_line *l, struct json_object *e, const char *text, size_t len,
+                      int64_t time)
 {
     const char *id = gcp_json_str(e, "insertId"), *service = gcp_json_str(e, "resource.labels.service_name");
 
@@ -150,7 +153,8 @@ void gcp_log_filter_add(struct gcp_str *filter, const char *key, const char *op,
     gcp_str_append(filter, "\"", 1);
 }
 
-char *gcp_log_request(const char *project, const char *filter, bool newest_first, int page_size, const char *token)
+char *gcp_log_request(const char *project, const char *filter, bool newest_first, int page_size,
+                      const char *token)
 {
     struct json_object *o = json_object_new_object(), *names = gcp_json_put_array(o, "resourceNames");
     char *name = gcp_format("projects/%s", project), *text;

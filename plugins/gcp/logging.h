@@ -10,11 +10,11 @@
 #include "gcp/str.h"
 
 struct gcp_log_line {
-    int64_t time;     /* wall ns */
+    int64_t time; /* wall ns */
     char *insert_id;
-    char *service;    /* resource.labels.service_name */
-    uint32_t stream;  /* 1 stdout, 2 stderr */
-    char *data;       /* ends in a newline */
+    char *service;   /* resource.labels.service_name */
+    uint32_t stream; /* 1 stdout, 2 stderr */
+    char *data;      /* ends in a newline */
     size_t len;
 };
 
@@ -24,7 +24,8 @@ struct gcp_log_batch {
     size_t bytes;
 };
 
-/* Adds what a page of entries:list holds. Entries without text (audit, request logs) are passed over. False: memory. */
+/* Adds what a page of entries:list holds. Entries without text (audit, request logs) are passed over. False:
+ * memory. */
 bool gcp_log_batch_add(struct gcp_log_batch *b, struct json_object *page);
 /* By time, then insertId; entries that are there twice are dropped. */
 void gcp_log_batch_sort(struct gcp_log_batch *b);
@@ -34,6 +35,7 @@ void gcp_log_batch_fini(struct gcp_log_batch *b);
 void gcp_log_filter_add(struct gcp_str *filter, const char *key, const char *op, const char *value);
 
 /* The body of a request. New string, or NULL. */
-char *gcp_log_request(const char *project, const char *filter, bool newest_first, int page_size, const char *token);
+char *gcp_log_request(const char *project, const char *filter, bool newest_first, int page_size,
+                      const char *token);
 
 #endif

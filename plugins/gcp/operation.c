@@ -1,9 +1,11 @@
 /*
  * gcp/operation.c - see operation.h.
  *
- * Polls soon at first (a fast server is done within milliseconds) and then ever more slowly, with jitter, until the
- * deadline: twice the interval each time up to a second, then half as much again up to POLL_MAX. `done` may be absent (proto3 leaves false out). An operation that was just begun may not be found yet.
- * The error of an operation has a gRPC code, not an HTTP status, and its useful text is often in a stage's message.
+ * Polls soon at first (a fast server is done within milliseconds) and then ever more slowly, with jitter,
+ * until the deadline: twice the interval each time up to a second, then half as much again up to POLL_MAX.
+ * `done` may be absent (proto3 leaves false out). An operation that was just begun may not be found yet. The
+ * error of an operation has a gRPC code, not an HTTP status, and its useful text is often in a stage's
+ * message.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -65,7 +67,8 @@ static void add_stage_message(struct gcp_fault *f, struct json_object *operation
 
     for (size_t i = 0; i < n && i < 16; i++) {
         struct json_object *list = gcp_json_array(json_object_array_get_idx(stages, i), "stateMessages");
-        struct json_object *m = list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
+        struct json_object *m =
+            list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
         const char *text = gcp_json_str(m, "message");
         size_t len = strlen(f->text);
 
@@ -142,7 +145,8 @@ static void op_poll(void *arg)
 {
     struct gcp_op *op = arg;
     const struct skl_host *host = op->client->host;
-    char *path = gcp_format("/v2/%s", op->name), *url = path ? gcp_client_url(op->client, op->service, path) : NULL;
+    char *path = gcp_format("/v2/%s", op->name),
+         *url = path ? gcp_client_url(op->client, op->service, path) : NULL;
     struct gcp_request req = {.method = "GET", .url = url, .what = op->what, .policy = GCP_READ};
 
     op->timer = NULL;
@@ -164,8 +168,8 @@ static void on_first(void *arg)
     op_done(op, op->first);
 }
 
-static struct gcp_op *op_new(struct gcp_client *c, enum gcp_service service, const char *name, const char *what,
-                             int64_t deadline)
+static struct gcp_op *op_new(struct gcp_client *c, enum gcp_service service, const char *name,
+                             const char *what, int64_t deadline)
 {
     struct gcp_op *op = calloc(1, sizeof(*op));
 
@@ -203,8 +207,8 @@ struct gcp_op *gcp_op_wait(struct gcp_client *c, enum gcp_service service, struc
     return op;
 }
 
-struct gcp_op *gcp_op_resume(struct gcp_client *c, enum gcp_service service, const char *name, const char *what,
-                             int64_t deadline, gcp_op_fn fn, void *arg)
+struct gcp_op *gcp_op_resume(struct gcp_client *c, enum gcp_service service, const char *name,
+                             const char *what, int64_t deadline, gcp_op_fn fn, void *arg)
 {
     struct gcp_op *op = op_new(c, service, name, what, deadline);
 

@@ -16,7 +16,8 @@
 
 bool gcp_digest_valid(const char *text)
 {
-    return gcp_has_prefix(text, "sha256:") && strlen(text) == 71 && strspn(text + 7, "0123456789abcdef") == 64;
+    return gcp_has_prefix(text, "sha256:") && strlen(text) == 71 &&
+           strspn(text + 7, "0123456789abcdef") == 64;
 }
 
 void gcp_digest(const void *p, size_t n, char out[GCP_DIGEST_MAX])
@@ -82,7 +83,8 @@ static bool parse_version(struct gcp_ref *ref, const char *p)
     if (at && (!gcp_digest_valid(at + 1) || !copy(ref->digest, sizeof(ref->digest), at + 1, strlen(at + 1))))
         return false;
     colon = memchr(p, ':', n);
-    if (colon && (!copy(ref->tag, sizeof(ref->tag), colon + 1, (size_t)(p + n - colon - 1)) || !is_tag(ref->tag)))
+    if (colon &&
+        (!copy(ref->tag, sizeof(ref->tag), colon + 1, (size_t)(p + n - colon - 1)) || !is_tag(ref->tag)))
         return false;
     n = colon ? (size_t)(colon - p) : n;
     if (!copy(ref->repo + strlen(ref->repo), sizeof(ref->repo) - strlen(ref->repo), p, n))
@@ -118,8 +120,8 @@ const char *gcp_ref_version(const struct gcp_ref *ref)
 
 /* ---- requests ---- */
 
-static struct gcp_call *send_to(struct gcp_client *c, const struct gcp_registry_request *r, const char *url, bool auth,
-                                gcp_reply_fn fn, void *arg)
+static struct gcp_call *send_to(struct gcp_client *c, const struct gcp_registry_request *r, const char *url,
+                                bool auth, gcp_reply_fn fn, void *arg)
 {
     struct skl_http_header headers[] = {{r->accept ? "Accept" : NULL, r->accept}, {NULL, NULL}};
     struct gcp_request req = {.method = r->method, .url = url, .body = r->body, .body_len = r->body_len};
@@ -135,7 +137,8 @@ static struct gcp_call *send_to(struct gcp_client *c, const struct gcp_registry_
     return gcp_call_start(c, &req, fn, arg);
 }
 
-struct gcp_call *gcp_registry_call(struct gcp_client *c, const struct gcp_registry_request *r, gcp_reply_fn fn, void *arg)
+struct gcp_call *gcp_registry_call(struct gcp_client *c, const struct gcp_registry_request *r,
+                                   gcp_reply_fn fn, void *arg)
 {
     char *url = c->endpoint ? gcp_format("%s/v2/%s", c->endpoint, r->path)
                             : gcp_format("https://%s/v2/%s", r->host, r->path);
@@ -152,11 +155,12 @@ static char *registry_base(const struct gcp_client *c, const char *host)
 
     if (!start)
         return gcp_format("https://%s", host);
-    return gcp_format("%.*s", (int)(start + 3 - c->endpoint + (ptrdiff_t)strcspn(start + 3, "/")), c->endpoint);
+    return gcp_format("%.*s", (int)(start + 3 - c->endpoint + (ptrdiff_t)strcspn(start + 3, "/")),
+                      c->endpoint);
 }
 
-struct gcp_call *gcp_registry_follow(struct gcp_client *c, const struct gcp_registry_request *r, const char *location,
-                                     gcp_reply_fn fn, void *arg)
+struct gcp_call *gcp_registry_follow(struct gcp_client *c, const struct gcp_registry_request *r,
+                                     const char *location, gcp_reply_fn fn, void *arg)
 {
     char *base = registry_base(c, r->host), *url = NULL;
     struct gcp_call *call = NULL;

@@ -1,8 +1,8 @@
 /*
  * gcp/str.h - text for Google plugins: a growable string, encodings, times, and making errors.
  *
- * A plugin sees no core header, so the few helpers it needs are here. A string that could not grow is `failed`
- * for good: a chain of appends needs one check at the end.
+ * A plugin sees no core header, so the few helpers it needs are here. A string that could not grow is
+ * `failed` for good: a chain of appends needs one check at the end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -43,7 +43,8 @@ char *gcp_str_take(struct gcp_str *s);
 char *gcp_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* strdup that takes NULL (gives NULL). */
 char *gcp_dup(const char *text);
-/* Decodes base64url or base64, padding optional. Caller frees; NULL when malformed. The result is NUL-terminated. */
+/* Decodes base64url or base64, padding optional. Caller frees; NULL when malformed. The result is
+ * NUL-terminated. */
 char *gcp_base64_decode(const char *text, size_t n, size_t *ret_len);
 
 #define GCP_TIME_MAX 64

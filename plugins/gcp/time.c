@@ -26,7 +26,8 @@ static int64_t days_from_civil(int64_t y, int64_t m, int64_t d)
 static void civil_from_days(int64_t days, int *ret_y, int *ret_m, int *ret_d)
 {
     int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+            doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t mp = (5 * doy + 2) / 153;
 
     *ret_d = (int)(doy - (153 * mp + 2) / 5 + 1);
@@ -48,8 +49,8 @@ void gcp_time_format(int64_t ns, char out[GCP_TIME_MAX])
         days--;
     rest = (int)(sec - days * 86400);
     civil_from_days(days, &y, &m, &d);
-    (void)snprintf(out, GCP_TIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d, rest / 3600, rest / 60 % 60, rest % 60,
-                   (int)frac);
+    (void)snprintf(out, GCP_TIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d, rest / 3600,
+                   rest / 60 % 60, rest % 60, (int)frac);
 }
 
 /* Reads exactly `digits` digits; moves *p on. */
@@ -106,8 +107,8 @@ bool gcp_time_parse(const char *t, int64_t *ret_ns)
         return false;
     if (take_char(&t, "."))
         frac = take_fraction(&t);
-    if (!take_offset(&t, &offset) || *t || y < 1678 || y > 2261 || mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 ||
-        mi > 59 || s > 60)
+    if (!take_offset(&t, &offset) || *t || y < 1678 || y > 2261 || mo < 1 || mo > 12 || d < 1 || d > 31 ||
+        h > 23 || mi > 59 || s > 60)
         return false;
     *ret_ns = ((days_from_civil(y, mo, d) * 24 + h) * 3600 + mi * 60 + s - offset) * GCP_SECOND + frac;
     return true;
@@ -121,7 +122,8 @@ bool gcp_http_date_parse(const char *t, int64_t *ret_ns)
     int d, y, h, m, s;
 
     t = strchr(t, ',');
-    if (!t || sscanf(t, ", %2d %3s %4d %2d:%2d:%2d GMT", &d, month, &y, &h, &m, &s) != 6 || strlen(month) != 3)
+    if (!t || sscanf(t, ", %2d %3s %4d %2d:%2d:%2d GMT", &d, month, &y, &h, &m, &s) != 6 ||
+        strlen(month) != 3)
         return false;
     found = strstr(months, month);
     if (!found || (found - months) % 3 || y < 1970 || y > 2261)

@@ -1,6 +1,7 @@
 /*
- * tests/fuzz/fuzz_gcf_answer.c - what the cloud answers when all is well: functions, operations, services, pages of logs,
- * image manifests and configurations, invocations. And the driver's own handle, as it comes back from a store.
+ * tests/fuzz/fuzz_gcf_answer.c - what the cloud answers when all is well: functions, operations, services,
+ * pages of logs, image manifests and configurations, invocations. And the driver's own handle, as it comes
+ * back from a store.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,7 +25,8 @@ static const char *header(const struct skl_http_response *res, const char *name)
 
 static void invocation(const char *text, size_t n)
 {
-    struct skl_http_response res = {.size = sizeof(res), .status = 200 + (int)(n % 400), .body = text, .body_len = n};
+    struct skl_http_response res = {
+        .size = sizeof(res), .status = 200 + (int)(n % 400), .body = text, .body_len = n};
     struct skl_run_end end = {.size = sizeof(end)};
     char reason[900];
 

@@ -69,8 +69,9 @@ static void test_caps(void)
     fake_close(&f, inst);
     inst = fake_open(&f, &err, "endpoint-url", "http://e/", "project", "p", "log-timeout", "1", NULL);
     UNIT_INT_EQ(fake_caps, gcf_driver.caps);
-    CU_ASSERT((fake_caps & (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |
-                            SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)) == (fake_caps & ~always));
+    CU_ASSERT((fake_caps & (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT |
+                            SKL_CAP_AGENT_LOGS | SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)) ==
+              (fake_caps & ~always));
     UNIT_INT_EQ(inst->config.log_timeout, FAKE_SEC);
     fake_close(&f, inst);
     inst = fake_open(&f, &err, NULL); /* no endpoint, no project: found out later; nothing is read now */
@@ -157,11 +158,25 @@ static const char *var(const char *name)
 /* Pitfall 9: reserved and ill-formed names, odd values, too much. */
 static void test_pitfall_09_environment(void)
 {
-    static const char *const odd[] = {"PORT=1", "K_SERVICE=x", "GOOGLE_CLOUD_PROJECT=x", "X_GOOGLE_A=1", "a.b=1", "a-b=1",
-                                      "1A=1", "=x", "NOVALUE", "EMPTY=", "NL=a\nb=c", "UTF=\xc3\xa9", "BAD=\xff",
-                                      "SOCKERLESS_AGENT_TOKEN=mine", "A=1", "A=2", NULL};
-    static const char *const gone[] = {"PORT", "K_SERVICE", "GOOGLE_CLOUD_PROJECT", "X_GOOGLE_A", "a.b", "a-b", "1A", "",
-                                       "NOVALUE", "BAD"};
+    static const char *const odd[] = {"PORT=1",
+                                      "K_SERVICE=x",
+                                      "GOOGLE_CLOUD_PROJECT=x",
+                                      "X_GOOGLE_A=1",
+                                      "a.b=1",
+                                      "a-b=1",
+                                      "1A=1",
+                                      "=x",
+                                      "NOVALUE",
+                                      "EMPTY=",
+                                      "NL=a\nb=c",
+                                      "UTF=\xc3\xa9",
+                                      "BAD=\xff",
+                                      "SOCKERLESS_AGENT_TOKEN=mine",
+                                      "A=1",
+                                      "A=2",
+                                      NULL};
+    static const char *const gone[] = {
+        "PORT", "K_SERVICE", "GOOGLE_CLOUD_PROJECT", "X_GOOGLE_A", "a.b", "a-b", "1A", "", "NOVALUE", "BAD"};
 
     UNIT_INT_EQ(fill(odd, "cHJvYw==", NULL), 0);
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
@@ -179,8 +194,7 @@ static size_t total(void)
 {
     size_t n = 0;
 
-    json_object_object_foreach(vars, k, v)
-        n += strlen(k) + (size_t)json_object_get_string_len(v);
+    json_object_object_foreach(vars, k, v) n += strlen(k) + (size_t)json_object_get_string_len(v);
     return n;
 }
 
@@ -225,7 +239,8 @@ static void test_pitfall_07_names(void)
     gcf_function_id(c.id, id);
     UNIT_STR_EQ(id, "skls-0123456789ab");
     gcf_daemon_label("ABC:def", label);
-    CU_ASSERT(strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(label) && strlen(label) >= 20);
+    CU_ASSERT(strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(label) &&
+              strlen(label) >= 20);
     gcf_daemon_label("ok_id-1", label);
     UNIT_STR_EQ(label, "ok_id-1");
     gcf_nonce(&c, nonce);
@@ -238,7 +253,8 @@ static void test_pitfall_07_names(void)
 
 static void test_handle(void)
 {
-    struct gcf_handle h = {.name = "projects/p/locations/l/functions/f", .uri = "https://u", .created = 5}, back;
+    struct gcf_handle h = {.name = "projects/p/locations/l/functions/f", .uri = "https://u", .created = 5},
+                      back;
     char *text = gcf_handle_write(&h);
 
     CU_ASSERT_TRUE(gcf_handle_read(&back, text));
@@ -260,8 +276,8 @@ static void test_request_variants(void)
     char warning[200];
 
     fake_init(&f);
-    inst = fake_open(&f, &err, "endpoint-url", "http://e", "project", "p", "region", "europe-west1", "service-account",
-                     "sa@p", "timeout", "60", "memory", "512Mi", "cpu", "0.5", NULL);
+    inst = fake_open(&f, &err, "endpoint-url", "http://e", "project", "p", "region", "europe-west1",
+                     "service-account", "sa@p", "timeout", "60", "memory", "512Mi", "cpu", "0.5", NULL);
     c.memory = 5 * GI;
     o = gcf_request_function(inst, &c, warning, sizeof(warning), &err);
     UNIT_STR_EQ(gcp_json_str(o, "name"), "projects/p/locations/europe-west1/functions/skls-0123456789ab");
@@ -281,5 +297,5 @@ static void test_request_variants(void)
 }
 
 UNIT_MAIN("gcf_config", UNIT(test_options), UNIT(test_caps), UNIT(test_pitfall_10_resources),
-          UNIT(test_pitfall_09_environment), UNIT(test_environment_budget), UNIT(test_pitfall_07_names), UNIT(test_handle),
-          UNIT(test_request_variants))
+          UNIT(test_pitfall_09_environment), UNIT(test_environment_budget), UNIT(test_pitfall_07_names),
+          UNIT(test_handle), UNIT(test_request_variants))

@@ -13,16 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE  "http://sim:1"
-#define FN    "projects/acme/locations/us-central1/functions/skls-0123456789ab"
-#define OP    "projects/acme/locations/us-central1/operations/op-1"
-#define POST  "POST " BASE "/v2/projects/acme/locations/us-central1/functions?functionId="
-#define GET   "GET " BASE "/v2/" FN
-#define POLL  "GET " BASE "/v2/" OP
-#define DEL   "DELETE " BASE "/v2/" FN
-#define URI   "http://sim:1/run/skls-0123456789ab"
-#define GONE  "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
-#define EMPTY_DONE "{\"name\":\"" OP "\",\"done\":true,\"response\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}"
+#define BASE "http://sim:1"
+#define FN   "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define OP   "projects/acme/locations/us-central1/operations/op-1"
+#define POST "POST " BASE "/v2/projects/acme/locations/us-central1/functions?functionId="
+#define GET  "GET " BASE "/v2/" FN
+#define POLL "GET " BASE "/v2/" OP
+#define DEL  "DELETE " BASE "/v2/" FN
+#define URI  "http://sim:1/run/skls-0123456789ab"
+#define GONE "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
+#define EMPTY_DONE                                                                                           \
+    "{\"name\":\"" OP                                                                                        \
+    "\",\"done\":true,\"response\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}"
 
 static struct fake f;
 static struct skl_instance *inst;
@@ -63,7 +65,8 @@ static const char *function(int slot, const char *state, const char *uri, const 
 
     gcf_nonce(&container, own);
     (void)snprintf(room[slot], sizeof(room[slot]),
-                   "{\"name\":\"%s\",\"state\":\"%s\",\"labels\":{\"sockerless-nonce\":\"%s\"},\"serviceConfig\":{%s%s%s}}",
+                   "{\"name\":\"%s\",\"state\":\"%s\",\"labels\":{\"sockerless-nonce\":\"%s\"},"
+                   "\"serviceConfig\":{%s%s%s}}",
                    FN, state, nonce ? nonce : own, uri ? "\"uri\":\"" : "", uri ? uri : "", uri ? "\"" : "");
     return room[slot];
 }
@@ -72,7 +75,8 @@ static const char *done(int slot, const char *response)
 {
     static char text[4][6000];
 
-    (void)snprintf(text[slot], sizeof(text[slot]), "{\"name\":\"%s\",\"done\":true,\"response\":%s}", OP, response);
+    (void)snprintf(text[slot], sizeof(text[slot]), "{\"name\":\"%s\",\"done\":true,\"response\":%s}", OP,
+                   response);
     return text[slot];
 }
 
@@ -87,7 +91,7 @@ static void check_ready(void)
     UNIT_STR_EQ(h.uri, URI);
 }
 
-#define PENDING "{\"name\":\"" OP "\",\"metadata\":{}}"
+#define PENDING            "{\"name\":\"" OP "\",\"metadata\":{}}"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
 
 static void test_request_fields(void)
@@ -113,7 +117,8 @@ static void test_request_fields(void)
     UNIT_INT_EQ(gcp_json_int(o, "serviceConfig.maxInstanceCount", 0), 1);
     CU_ASSERT(gcp_json_int(o, "serviceConfig.maxInstanceRequestConcurrency", 0) > 1);
     UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.environmentVariables.SOCKERLESS_CONTAINER_ID"), FAKE_ID);
-    UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.environmentVariables.SOCKERLESS_AGENT_TOKEN"), "secret-agent-token");
+    UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.environmentVariables.SOCKERLESS_AGENT_TOKEN"),
+                "secret-agent-token");
     UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.environmentVariables.SOCKERLESS_AGENT_CALLBACK_URL"),
                 "http://127.0.0.1:3376");
     UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.environmentVariables.SOCKERLESS_IMAGE"), "busybox");
@@ -143,11 +148,14 @@ static void test_pitfall_01_done(void)
     end();
 }
 
-/* Pitfall 2: the operation's code is gRPC's. 5 is not a missing function, 6 is not a reason to adopt a foreign one. */
+/* Pitfall 2: the operation's code is gRPC's. 5 is not a missing function, 6 is not a reason to adopt a
+ * foreign one. */
 static void test_pitfall_02_operation_codes(void)
 {
     begin("wait");
-    fake_on(&f, POST, 1, ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":5,\"message\":\"no such repo\"}}"));
+    fake_on(&f, POST, 1,
+            ANSWER(200, "{\"name\":\"" OP
+                        "\",\"done\":true,\"error\":{\"code\":5,\"message\":\"no such repo\"}}"));
     fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
     create(false);
     fake_run(&f, &call.done, 10 * FAKE_SEC);
@@ -158,7 +166,8 @@ static void test_pitfall_02_operation_codes(void)
     end();
 
     begin("wait");
-    fake_on(&f, POST, 1, ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":6,\"message\":\"exists\"}}"));
+    fake_on(&f, POST, 1,
+            ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":6,\"message\":\"exists\"}}"));
     fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, "somebody-else")));
     create(false);
     fake_run(&f, &call.done, 10 * FAKE_SEC);
@@ -174,7 +183,8 @@ static void test_pitfall_03_polling_trouble(void)
     fake_on(&f, POST, 1, ANSWER(200, PENDING));
     fake_on(&f, POLL, 2, ANSWER(404, GONE));
     fake_on(&f, POLL, 1, ANSWER(503, "upstream connect error"));
-    fake_on(&f, POLL, 1, ANSWER(429, "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"slow\"}}"));
+    fake_on(&f, POLL, 1,
+            ANSWER(429, "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"slow\"}}"));
     fake_on(&f, POLL, 1, ANSWER(500, ""));
     fake_on(&f, POLL, 1, (struct fake_answer){.sent = true});
     fake_on(&f, POLL, 1, ANSWER(200, done(0, function(0, "ACTIVE", URI, NULL))));
@@ -201,7 +211,8 @@ static void test_pitfall_03_polling_trouble(void)
 /* Pitfall 4: the answer to the POST was lost. */
 static void test_pitfall_04_lost_answer(void)
 {
-    static const char exists[] = "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"exists\"}}";
+    static const char exists[] =
+        "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"exists\"}}";
 
     begin("wait");
     fake_on(&f, POST, 1, (struct fake_answer){.sent = true});
@@ -228,28 +239,48 @@ static void test_pitfall_04_lost_answer(void)
     end();
 }
 
+/* Pitfall 12: ACTIVE without a URL for good is a failure, and the function goes. */
+static void test_pitfall_12_no_uri(void)
+{
+    begin("wait");
+    fake_on(&f, POST, 1, ANSWER(200, done(0, function(0, "ACTIVE", NULL, NULL))));
+    fake_on(&f, GET, FAKE_ALWAYS, ANSWER(200, function(1, "ACTIVE", NULL, NULL)));
+    fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
+    create(false);
+    fake_run(&f, &call.done, 400 * FAKE_SEC);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_BAD_GATEWAY);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    CU_ASSERT(fake_count(&f, GET) <= 11);
+    end();
+}
+
 /* Pitfall 5: a failed create leaves a FAILED function, which is deleted; Google's words are told. */
 static void test_pitfall_05_failed_create(void)
 {
     begin("wait");
     fake_on(&f, POST, 1, ANSWER(200, PENDING));
     fake_on(&f, POLL, 1,
-            ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"metadata\":{\"stages\":[{\"name\":\"SERVICE\",\"stateMessages\":"
+            ANSWER(200, "{\"name\":\"" OP
+                        "\",\"done\":true,\"metadata\":{\"stages\":[{\"name\":\"SERVICE\",\"stateMessages\":"
                         "[{\"severity\":\"ERROR\",\"message\":\"image nosuch not found\"}]}]},"
                         "\"error\":{\"code\":3,\"message\":\"Could not create Cloud Run service\"}}"));
-    fake_on(&f, DEL, 1, ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the operation\"}}"));
+    fake_on(&f, DEL, 1,
+            ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the "
+                        "operation\"}}"));
     fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
     create(false);
     fake_run(&f, &call.done, 100 * FAKE_SEC);
     CU_ASSERT_TRUE(call.failed);
     UNIT_INT_EQ(call.err.kind, SKL_ERR_INVALID);
-    CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "Could not create Cloud Run service (image nosuch not found)"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(call.err.message, "Could not create Cloud Run service (image nosuch not found)"));
     UNIT_INT_EQ(fake_count(&f, DEL), 2);
     end();
 
     /* A deletion that takes its time goes on after the failure was told. */
     begin("wait");
-    fake_on(&f, POST, 1, ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":13,\"message\":\"boom\"}}"));
+    fake_on(&f, POST, 1,
+            ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":13,\"message\":\"boom\"}}"));
     fake_on(&f, DEL, 1, (struct fake_answer){.status = 200, .body = EMPTY_DONE, .delay = 20 * FAKE_SEC});
     fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
     create(false);
@@ -265,8 +296,10 @@ static void test_refused_runtime(void)
 {
     begin("wait");
     fake_on(&f, POST, 1,
-            ANSWER(400, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"Runtime validation errors: "
-                        "[error_code: INVALID_RUNTIME message: \\\"Runtime docker is not supported\\\"]\"}}"));
+            ANSWER(400,
+                   "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"Runtime "
+                   "validation errors: "
+                   "[error_code: INVALID_RUNTIME message: \\\"Runtime docker is not supported\\\"]\"}}"));
     create(false);
     fake_run(&f, &call.done, 10 * FAKE_SEC);
     UNIT_INT_EQ(call.err.kind, SKL_ERR_INVALID);
@@ -389,7 +422,8 @@ static void test_background(void)
     end();
 }
 
-UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done), UNIT(test_pitfall_02_operation_codes),
-          UNIT(test_pitfall_03_polling_trouble), UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
-          UNIT(test_refused_runtime), UNIT(test_resumed), UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown),
-          UNIT(test_cleanup_survives), UNIT(test_background))
+UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done),
+          UNIT(test_pitfall_02_operation_codes), UNIT(test_pitfall_03_polling_trouble),
+          UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
+          UNIT(test_pitfall_12_no_uri), UNIT(test_refused_runtime), UNIT(test_resumed), UNIT(test_cancel),
+          UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives), UNIT(test_background))

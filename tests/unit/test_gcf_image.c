@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_gcf_image.c - "deploy": "image": references, the layer, the registry's API, the service's revision.
+ * tests/unit/test_gcf_image.c - "deploy": "image": references, the layer, the registry's API, the service's
+ * revision.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,16 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE  "http://sim:1"
-#define HOST  "reg.example"
-#define REG   BASE "/v2/acme/apps/web"
-#define TO    BASE "/v2/acme/made/sockerless"
-#define FN    "projects/acme/locations/us-central1/functions/skls-0123456789ab"
-#define SVC   BASE "/v2/projects/acme/locations/us-central1/services/skls-0123456789ab"
-#define POST  "POST " BASE "/v2/projects/acme/locations/us-central1/functions?"
-#define URI   "http://sim:1/run/x"
+#define BASE               "http://sim:1"
+#define HOST               "reg.example"
+#define REG                BASE "/v2/acme/apps/web"
+#define TO                 BASE "/v2/acme/made/sockerless"
+#define FN                 "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define SVC                BASE "/v2/projects/acme/locations/us-central1/services/skls-0123456789ab"
+#define POST               "POST " BASE "/v2/projects/acme/locations/us-central1/functions?"
+#define URI                "http://sim:1/run/x"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define GONE  ((struct fake_answer){.status = 404, .body = "{\"errors\":[{\"code\":\"NOT_FOUND\"}]}"})
+#define GONE               ((struct fake_answer){.status = 404, .body = "{\"errors\":[{\"code\":\"NOT_FOUND\"}]}"})
 
 static struct fake f;
 static struct skl_instance *inst;
@@ -36,8 +37,10 @@ static struct skl_error err;
 static char agent_digest[GCP_DIGEST_MAX], config_digest[GCP_DIGEST_MAX], manifest_digest[GCP_DIGEST_MAX];
 static char manifest[2048], index_text[1024], layer_a[GCP_DIGEST_MAX];
 
-static const char config[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Entrypoint\":[\"/x\"],\"Cmd\":[\"y\"],\"Env\":"
-                             "[\"A=1\"],\"User\":\"app\",\"WorkingDir\":\"/w\"},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:aa\"]},"
+static const char config[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Entrypoint\":[\"/"
+                             "x\"],\"Cmd\":[\"y\"],\"Env\":"
+                             "[\"A=1\"],\"User\":\"app\",\"WorkingDir\":\"/"
+                             "w\"},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:aa\"]},"
                              "\"history\":[{}]}";
 
 /* ---- references ---- */
@@ -55,7 +58,8 @@ static void check_ref(const char *text, const char *host, const char *repo, cons
 static void test_references(void)
 {
 #define D "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    static const char *const bad[] = {"", ":", "a:", "A", "a//b", "a/", "/a", "a..b", "a@sha256:1", "a:b c", "x.y/", "-a", "a:-b"};
+    static const char *const bad[] = {"",     ":",          "a:",    "A",    "a//b", "a/",  "/a",
+                                      "a..b", "a@sha256:1", "a:b c", "x.y/", "-a",   "a:-b"};
     struct gcp_ref ref;
 
     check_ref("busybox", "docker.io", "library/busybox", "latest");
@@ -105,12 +109,14 @@ static void test_layer_and_config(void)
     CU_ASSERT(strcmp(l.digest, l.diff_id) != 0);
     text = gcf_bake_config(config, strlen(config), &l, false, &err);
     o = gcp_json_parse(text, strlen(text));
-    UNIT_STR_EQ(json_object_to_json_string_ext(gcp_json_get(o, "config.Entrypoint"), JSON_C_TO_STRING_NOSLASHESCAPE),
-                "[\"/.sockerless/sockerless-agent\"]");
+    UNIT_STR_EQ(
+        json_object_to_json_string_ext(gcp_json_get(o, "config.Entrypoint"), JSON_C_TO_STRING_NOSLASHESCAPE),
+        "[\"/.sockerless/sockerless-agent\"]");
     UNIT_INT_EQ(json_object_array_length(gcp_json_get(o, "config.Cmd")), 0);
     UNIT_STR_EQ(gcp_json_str(o, "config.User"), "app");
     UNIT_STR_EQ(gcp_json_str(o, "config.WorkingDir"), "/w");
-    UNIT_STR_EQ(json_object_get_string(json_object_array_get_idx(gcp_json_get(o, "rootfs.diffIds"), 1)), l.diff_id);
+    UNIT_STR_EQ(json_object_get_string(json_object_array_get_idx(gcp_json_get(o, "rootfs.diffIds"), 1)),
+                l.diff_id);
     UNIT_INT_EQ(json_object_array_length(gcp_json_get(o, "history")), 2);
     json_object_put(o);
     free(text);
@@ -118,7 +124,8 @@ static void test_layer_and_config(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"User\":\"0:0\""));
     free(text);
     CU_ASSERT_PTR_NULL(gcf_bake_config("{}", 2, &l, false, &err));
-    CU_ASSERT_PTR_NULL(gcf_bake_config("{\"architecture\":\"arm64\",\"os\":\"linux\",\"rootfs\":{\"diff_ids\":[]}}", 67, &l, false, &err));
+    CU_ASSERT_PTR_NULL(gcf_bake_config(
+        "{\"architecture\":\"arm64\",\"os\":\"linux\",\"rootfs\":{\"diff_ids\":[]}}", 67, &l, false, &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "linux/arm64"));
     CU_ASSERT_PTR_NULL(gcf_bake_manifest("[]", 2, &l, "d", 1, &err));
     CU_ASSERT(gcf_layer_make(&again, "/nonexistent", &err) < 0);
@@ -153,11 +160,13 @@ static enum gcf_served served(const char *text, const char *image)
     return s;
 }
 
-#define SERVICE(image, state, created, ready)                                                                      \
-    "{\"etag\":\"e1\",\"template\":{\"revision\":\"r-1\",\"containers\":[{\"name\":\"worker\",\"image\":\"" image         \
-    "\",\"baseImageUri\":\"b\",\"resources\":{\"cpuIdle\":true},\"env\":[{\"name\":\"A\",\"value\":\"1\"}]}]},"         \
-    "\"terminalCondition\":{\"state\":\"" state "\",\"message\":\"why\"},\"latestCreatedRevision\":\"" created            \
-    "\",\"latestReadyRevision\":\"" ready "\",\"uri\":\"u\"}"
+#define SERVICE(image, state, created, ready)                                                                \
+    "{\"etag\":\"e1\",\"template\":{\"revision\":\"r-1\",\"containers\":[{\"name\":\"worker\",\"image\":"    \
+    "\"" image "\",\"baseImageUri\":\"b\",\"resources\":{\"cpuIdle\":true},\"env\":[{\"name\":\"A\","        \
+    "\"value\":\"1\"}]}]},"                                                                                  \
+    "\"terminalCondition\":{\"state\":\"" state                                                              \
+    "\",\"message\":\"why\"},\"latestCreatedRevision\":\"" created "\",\"latestReadyRevision\":\"" ready     \
+    "\",\"uri\":\"u\"}"
 
 /* Pitfall 30: what is left out, what is kept, and who judges. */
 static void test_pitfall_30_service(void)
@@ -166,7 +175,8 @@ static void test_pitfall_30_service(void)
                                            strlen(SERVICE("stub", "CONDITION_SUCCEEDED", "a", "a")));
     char *body = gcf_patch_body(o, "new@sha256:1");
 
-    UNIT_STR_EQ(body, "{\"template\":{\"containers\":[{\"name\":\"worker\",\"image\":\"new@sha256:1\",\"resources\":{\"cpuIdle\":"
+    UNIT_STR_EQ(body, "{\"template\":{\"containers\":[{\"name\":\"worker\",\"image\":\"new@sha256:1\","
+                      "\"resources\":{\"cpuIdle\":"
                       "true},\"env\":[{\"name\":\"A\",\"value\":\"1\"}]}]},\"etag\":\"e1\"}");
     free(body);
     json_object_put(o);
@@ -191,21 +201,26 @@ static void begin(const char *extra, const char *value)
     container = fake_container();
     container.image = HOST "/acme/apps/web:1";
     (void)snprintf(agent, sizeof(agent), "%s", keys_write("agent", "agent bytes"));
-    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "deploy", "image", "repository", HOST "/acme/made",
-                     "agent-binary", agent, extra, value, NULL);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "deploy", "image", "repository",
+                     HOST "/acme/made", "agent-binary", agent, extra, value, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
     UNIT_INT_EQ(gcf_layer_make(&inst->layer, agent, &err), 0);
     memcpy(agent_digest, inst->layer.digest, sizeof(agent_digest));
     gcp_digest("layer", 5, layer_a);
     gcp_digest(config, strlen(config), config_digest);
     (void)snprintf(manifest, sizeof(manifest),
-                   "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.docker.distribution.manifest.v2+json\",\"config\":{"
-                   "\"mediaType\":\"application/vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[{"
-                   "\"mediaType\":\"x\",\"size\":5,\"digest\":\"%s\"}]}", strlen(config), config_digest, layer_a);
+                   "{\"schemaVersion\":2,\"mediaType\":\"application/"
+                   "vnd.docker.distribution.manifest.v2+json\",\"config\":{"
+                   "\"mediaType\":\"application/"
+                   "vnd.docker.container.image.v1+json\",\"size\":%zu,\"digest\":\"%s\"},\"layers\":[{"
+                   "\"mediaType\":\"x\",\"size\":5,\"digest\":\"%s\"}]}",
+                   strlen(config), config_digest, layer_a);
     gcp_digest(manifest, strlen(manifest), manifest_digest);
     (void)snprintf(index_text, sizeof(index_text),
-                   "{\"manifests\":[{\"digest\":\"sha256:%064d\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm64\"}},"
-                   "{\"digest\":\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}}]}", 0, manifest_digest);
+                   "{\"manifests\":[{\"digest\":\"sha256:%064d\",\"platform\":{\"os\":\"linux\","
+                   "\"architecture\":\"arm64\"}},"
+                   "{\"digest\":\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"}}]}",
+                   0, manifest_digest);
 }
 
 static void end(void)
@@ -236,7 +251,8 @@ static void registry_rules(void)
     (void)snprintf(what, sizeof(what), "GET " REG "/manifests/%s", manifest_digest);
     fake_on(&f, what, 1, ANSWER(200, manifest));
     (void)snprintf(what, sizeof(what), "GET " REG "/blobs/%s", config_digest);
-    fake_on(&f, what, 1, ((struct fake_answer){.status = 307, .headers = "Location: http://storage:9/blob?sig=1\n"}));
+    fake_on(&f, what, 1,
+            ((struct fake_answer){.status = 307, .headers = "Location: http://storage:9/blob?sig=1\n"}));
     fake_on(&f, "GET http://storage:9/blob?sig=1", 1, ANSWER(200, config));
     fake_on(&f, "HEAD " TO "/blobs/", 3, GONE);
     (void)snprintf(what, sizeof(what), "POST " TO "/blobs/uploads/?mount=%s&from=acme/apps/web", layer_a);
@@ -253,12 +269,16 @@ static void cloud_rules(void)
     char nonce[GCF_LABEL_MAX];
 
     gcf_nonce(&container, nonce);
-    (void)snprintf(function_text, sizeof(function_text),
-                   "{\"name\":\"projects/acme/locations/us-central1/operations/o\",\"done\":true,\"response\":{\"name\":\"%s\",\"state\":"
-                   "\"ACTIVE\",\"labels\":{\"sockerless-nonce\":\"%s\"},\"serviceConfig\":{\"uri\":\"%s\",\"service\":"
-                   "\"projects/acme/locations/us-central1/services/skls-0123456789ab\"}}}", FN, nonce, URI);
+    (void)snprintf(
+        function_text, sizeof(function_text),
+        "{\"name\":\"projects/acme/locations/us-central1/operations/"
+        "o\",\"done\":true,\"response\":{\"name\":\"%s\",\"state\":"
+        "\"ACTIVE\",\"labels\":{\"sockerless-nonce\":\"%s\"},\"serviceConfig\":{\"uri\":\"%s\",\"service\":"
+        "\"projects/acme/locations/us-central1/services/skls-0123456789ab\"}}}",
+        FN, nonce, URI);
     fake_on(&f, "POST " BASE "/v2/projects/acme/locations/us-central1/functions:generateUploadUrl", 1,
-            ANSWER(200, "{\"uploadUrl\":\"http://storage:9/up?sig\",\"storageSource\":{\"bucket\":\"b\",\"object\":\"o.zip\"}}"));
+            ANSWER(200, "{\"uploadUrl\":\"http://storage:9/"
+                        "up?sig\",\"storageSource\":{\"bucket\":\"b\",\"object\":\"o.zip\"}}"));
     fake_on(&f, "PUT http://storage:9/up?sig", 1, ((struct fake_answer){.status = 200}));
     fake_on(&f, POST, 1, ANSWER(200, function_text));
 }
@@ -284,11 +304,14 @@ static bool serve_service(void *arg, const struct fake_request *r, struct fake_a
 
     if (strcmp(r->method, "GET") || strncmp(r->url, SVC, strlen(SVC)))
         return false;
-    (void)snprintf(service_text[0], sizeof(service_text[0]),
-                   "{\"etag\":\"e1\",\"template\":{\"revision\":\"r-1\",\"containers\":[{\"image\":\"%s\"}]},\"terminalCondition\":{"
-                   "\"state\":\"%s\",\"message\":\"container did not start\"},\"latestCreatedRevision\":\"%s\","
-                   "\"latestReadyRevision\":\"%s\"}", patch ? made_image() : "stub", patch ? state : "CONDITION_SUCCEEDED",
-                   patch ? "r-2" : "r-1", patch && !strcmp(state, "CONDITION_SUCCEEDED") ? "r-2" : "r-1");
+    (void)snprintf(
+        service_text[0], sizeof(service_text[0]),
+        "{\"etag\":\"e1\",\"template\":{\"revision\":\"r-1\",\"containers\":[{\"image\":\"%s\"}]},"
+        "\"terminalCondition\":{"
+        "\"state\":\"%s\",\"message\":\"container did not start\"},\"latestCreatedRevision\":\"%s\","
+        "\"latestReadyRevision\":\"%s\"}",
+        patch ? made_image() : "stub", patch ? state : "CONDITION_SUCCEEDED", patch ? "r-2" : "r-1",
+        patch && !strcmp(state, "CONDITION_SUCCEEDED") ? "r-2" : "r-1");
     a->status = 200;
     a->body = service_text[0];
     return true;
@@ -298,8 +321,11 @@ static void patch_rule(const char *state)
 {
     f.serve = serve_service;
     f.serve_arg = (void *)(uintptr_t)state;
-    fake_on(&f, "PATCH " SVC "?updateMask=template", 1,
-            ANSWER(200, "{\"name\":\"projects/acme/locations/us-central1/operations/p\",\"done\":true,\"response\":{}}"));
+    fake_on(
+        &f, "PATCH " SVC "?updateMask=template", 1,
+        ANSWER(
+            200,
+            "{\"name\":\"projects/acme/locations/us-central1/operations/p\",\"done\":true,\"response\":{}}"));
 }
 
 static void test_deploy(void)
@@ -366,8 +392,11 @@ static void test_revision_fails(void)
     registry_rules();
     cloud_rules();
     patch_rule("CONDITION_FAILED");
-    fake_on(&f, "DELETE " BASE "/v2/" FN, 1,
-            ANSWER(200, "{\"name\":\"projects/acme/locations/us-central1/operations/d\",\"done\":true,\"response\":{}}"));
+    fake_on(
+        &f, "DELETE " BASE "/v2/" FN, 1,
+        ANSWER(
+            200,
+            "{\"name\":\"projects/acme/locations/us-central1/operations/d\",\"done\":true,\"response\":{}}"));
     create();
     CU_ASSERT_TRUE(call.failed);
     CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "container did not start"));
@@ -382,7 +411,8 @@ static void test_stale_etag(void)
     cloud_rules();
     fake_on(&f, "GET " SVC, 1, ANSWER(200, SERVICE("stub", "CONDITION_SUCCEEDED", "r-1", "r-1")));
     fake_on(&f, "GET " SVC, 1, ANSWER(200, SERVICE("stub", "CONDITION_SUCCEEDED", "r-1", "r-1")));
-    fake_on(&f, "PATCH " SVC, 1, ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"etag\"}}"));
+    fake_on(&f, "PATCH " SVC, 1,
+            ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"etag\"}}"));
     patch_rule("CONDITION_SUCCEEDED");
     create();
     CU_ASSERT_FALSE(call.failed);
@@ -428,7 +458,8 @@ static void test_layer_copy(void)
     (void)snprintf(what, sizeof(what), "HEAD " TO "/blobs/%s", agent_digest);
     fake_on(&f, what, 1, ((struct fake_answer){.status = 200}));
     fake_on(&f, "HEAD " TO "/blobs/", 2, GONE);
-    fake_on(&f, "POST " TO "/blobs/uploads/", 2, ((struct fake_answer){.status = 202, .headers = "Location: http://else:3/u\n"}));
+    fake_on(&f, "POST " TO "/blobs/uploads/", 2,
+            ((struct fake_answer){.status = 202, .headers = "Location: http://else:3/u\n"}));
     fake_on(&f, "PUT http://else:3/u?digest=", 2, ((struct fake_answer){.status = 201}));
     fake_on(&f, "PUT " TO "/manifests/sockerless-", 1, ((struct fake_answer){.delay = FAKE_NEVER}));
     {
@@ -445,6 +476,6 @@ static void test_layer_copy(void)
     end();
 }
 
-UNIT_MAIN("gcf_image", UNIT(test_references), UNIT(test_source), UNIT(test_layer_and_config), UNIT(test_archives),
-          UNIT(test_pitfall_30_service), UNIT(test_deploy), UNIT(test_deploy_again), UNIT(test_revision_fails),
-          UNIT(test_stale_etag), UNIT(test_refusals), UNIT(test_layer_copy))
+UNIT_MAIN("gcf_image", UNIT(test_references), UNIT(test_source), UNIT(test_layer_and_config),
+          UNIT(test_archives), UNIT(test_pitfall_30_service), UNIT(test_deploy), UNIT(test_deploy_again),
+          UNIT(test_revision_fails), UNIT(test_stale_etag), UNIT(test_refusals), UNIT(test_layer_copy))

@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE "http://sim:1"
-#define LOGS "POST " BASE "/v2/entries:list"
-#define FN   "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define BASE               "http://sim:1"
+#define LOGS               "POST " BASE "/v2/entries:list"
+#define FN                 "projects/acme/locations/us-central1/functions/skls-0123456789ab"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define ENTRY(when, id, log, payload)                                                                              \
-    "{\"timestamp\":\"2026-01-01T00:00:" when "Z\",\"insertId\":\"" id "\",\"logName\":\"projects/acme/logs/run.googleapis.com%2F" \
-    log "\"," payload "}"
+#define ENTRY(when, id, log, payload)                                                                        \
+    "{\"timestamp\":\"2026-01-01T00:00:" when "Z\",\"insertId\":\"" id                                       \
+    "\",\"logName\":\"projects/acme/logs/run.googleapis.com%2F" log "\"," payload "}"
 #define TEXT(t) "\"textPayload\":\"" t "\""
 
 static struct fake f;
@@ -37,7 +37,8 @@ static void begin(const char *semantics)
     memset(&stream, 0, sizeof(stream));
     stream.credit = 1000000;
     container = fake_container();
-    container.handle = "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"http://sim:1/run\",\"created\":1767225600000000000}";
+    container.handle =
+        "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"http://sim:1/run\",\"created\":1767225600000000000}";
     inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "semantics", semantics, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
     memset(&req, 0, sizeof(req));
@@ -84,8 +85,9 @@ static void test_strict(void)
     begin("strict");
     fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("x")) "]}"));
     read_logs();
-    UNIT_STR_EQ(sent(0, "filter"),
-                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\"");
+    UNIT_STR_EQ(
+        sent(0, "filter"),
+        "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\"");
     UNIT_STR_EQ(sent(0, "resourceNames"), "[ \"projects\\/acme\" ]");
     UNIT_STR_EQ(sent(0, "orderBy"), "timestamp asc");
     UNIT_STR_EQ(sent(0, "pageSize"), "1000");
@@ -98,15 +100,25 @@ static void test_strict(void)
 static void test_pitfall_20_extended(void)
 {
     begin("extended");
-    fake_on(&f, LOGS, 1,
-            ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("e")) "," ENTRY("02", "b", "stdout", TEXT("o")) ","
-                        ENTRY("03", "c", "requests", "\"httpRequest\":{\"status\":200}") ","
-                        ENTRY("04", "d", "x", "\"protoPayload\":{\"@type\":\"audit\"}") "]}"));
+    fake_on(
+        &f, LOGS, 1,
+        ANSWER(
+            200,
+            "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("e")) "," ENTRY(
+                "02", "b", "stdout",
+                TEXT(
+                    "o")) "," ENTRY("03", "c", "requests",
+                                    "\"httpRequest\":{\"status\":200}") "," ENTRY("04", "d", "x",
+                                                                                  "\"protoPayload\":{\"@"
+                                                                                  "type\":\"audit\"}") "]}"));
     read_logs();
-    UNIT_STR_EQ(sent(0, "filter"),
-                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
-                "resource.labels.location=\"us-central1\" AND (logName=\"projects/acme/logs/run.googleapis.com%2Fstdout\" OR "
-                "logName=\"projects/acme/logs/run.googleapis.com%2Fstderr\") AND timestamp>=\"2025-12-31T23:59:00.000000000Z\"");
+    UNIT_STR_EQ(
+        sent(0, "filter"),
+        "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
+        "resource.labels.location=\"us-central1\" AND "
+        "(logName=\"projects/acme/logs/run.googleapis.com%2Fstdout\" OR "
+        "logName=\"projects/acme/logs/run.googleapis.com%2Fstderr\") AND "
+        "timestamp>=\"2025-12-31T23:59:00.000000000Z\"");
     UNIT_STR_EQ(text(), "2:e\n1:o\n");
     end();
 }
@@ -115,12 +127,14 @@ static void test_pitfall_20_extended(void)
 static void test_pitfall_19_pages(void)
 {
     begin("strict");
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) ","
-                                     ENTRY("01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"p2\"}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) "," ENTRY(
+                            "01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"p2\"}"));
     fake_on(&f, LOGS, 1, ANSWER(200, "{\"nextPageToken\":\"p3\"}"));
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) ","
-                                     ENTRY("03.500000000", "b", "stdout", TEXT("2")) ","
-                                     ENTRY("04", "c", "stdout", TEXT("4")) "]}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("03.5", "c", "stdout", TEXT("3")) "," ENTRY(
+                            "03.500000000", "b", "stdout", TEXT("2")) "," ENTRY("04", "c", "stdout",
+                                                                                TEXT("4")) "]}"));
     read_logs();
     UNIT_STR_EQ(text(), "1:1\n1:2\n1:3\n1:4\n");
     UNIT_STR_EQ(sent(1, "pageToken"), "p2");
@@ -150,7 +164,8 @@ static void test_pitfall_21_payloads(void)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         begin("strict");
-        (void)snprintf(page, sizeof(page), "{\"entries\":[{\"timestamp\":\"2026-01-01T00:00:00Z\",%s}]}", cases[i].payload);
+        (void)snprintf(page, sizeof(page), "{\"entries\":[{\"timestamp\":\"2026-01-01T00:00:00Z\",%s}]}",
+                       cases[i].payload);
         fake_on(&f, LOGS, 1, ANSWER(200, page));
         read_logs();
         UNIT_STR_EQ(text(), cases[i].shown);
@@ -166,17 +181,20 @@ static void test_pitfall_22_bounds(void)
     req.until = INT64_C(1767225602000000000);
     fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
     read_logs();
-    UNIT_STR_EQ(sent(0, "filter"),
-                "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
-                "timestamp>=\"2026-01-01T00:00:01.123456789Z\" AND timestamp<=\"2026-01-01T00:00:02.000000000Z\"");
+    UNIT_STR_EQ(
+        sent(0, "filter"),
+        "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
+        "timestamp>=\"2026-01-01T00:00:01.123456789Z\" AND timestamp<=\"2026-01-01T00:00:02.000000000Z\"");
     UNIT_STR_EQ(text(), "");
     end();
 
     begin("strict");
     req.tail = 2;
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("04", "d", "stdout", TEXT("4")) "],\"nextPageToken\":\"x\"}"));
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("03", "c", "stdout", TEXT("3")) ","
-                                     ENTRY("02", "b", "stdout", TEXT("2")) "],\"nextPageToken\":\"y\"}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("04", "d", "stdout", TEXT("4")) "],\"nextPageToken\":\"x\"}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("03", "c", "stdout", TEXT("3")) "," ENTRY(
+                            "02", "b", "stdout", TEXT("2")) "],\"nextPageToken\":\"y\"}"));
     read_logs();
     UNIT_STR_EQ(sent(0, "orderBy"), "timestamp desc");
     UNIT_STR_EQ(sent(0, "pageSize"), "2");
@@ -204,8 +222,9 @@ static void test_credit(void)
 {
     begin("strict");
     stream.credit = 1;
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "," ENTRY("02", "b", "stdout", TEXT("2"))
-                                     "," ENTRY("03", "c", "stdout", TEXT("3")) "]}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "," ENTRY(
+                            "02", "b", "stdout", TEXT("2")) "," ENTRY("03", "c", "stdout", TEXT("3")) "]}"));
     gcf_driver.ops->logs(inst, &call, &req);
     fake_pass(&f, 60 * FAKE_SEC); /* beyond the time limit: it is the reader who is slow */
     UNIT_STR_EQ(text(), "1:1\n");
@@ -235,7 +254,8 @@ static void test_time_limit(void)
     end();
 
     begin("strict");
-    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"x\"}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("01", "a", "stdout", TEXT("1")) "],\"nextPageToken\":\"x\"}"));
     fake_on(&f, LOGS, 1, (struct fake_answer){.delay = FAKE_NEVER});
     read_logs();
     CU_ASSERT_FALSE(call.failed);
@@ -255,10 +275,48 @@ static void test_huge_page(void)
     end();
 }
 
+/* More than a batch: pushed while reading; what is there twice at the edge of two pages comes once. */
+static void test_large(void)
+{
+    size_t size = 5u << 20;
+    char *big = malloc(size + 600), *line = malloc(size);
+
+    memset(line, 'x', size - 1);
+    line[size - 1] = '\0';
+    (void)snprintf(
+        big, size + 600,
+        "{\"entries\":[{\"timestamp\":\"2026-01-01T00:00:01Z\",\"insertId\":\"a\",\"textPayload\":\"%s\"},"
+        "{\"timestamp\":\"2026-01-01T00:00:02Z\",\"insertId\":\"b\",\"textPayload\":\"b\"}],"
+        "\"nextPageToken\":\"x\"}",
+        line);
+    begin("strict");
+    stream.credit = 1;
+    fake_on(&f, LOGS, 1, ANSWER(200, big));
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("02", "b", "stdout", TEXT("b")) "," ENTRY("02", "c", "stdout",
+                                                                                         TEXT("c")) "]}"));
+    gcf_driver.ops->logs(inst, &call, &req);
+    fake_pass(&f, FAKE_SEC);
+    UNIT_INT_EQ(stream.count, 1);
+    UNIT_INT_EQ(f.n_requests,
+                2); /* the first line was taken: the second page is read, and no more is pushed */
+    CU_ASSERT_FALSE(call.done);
+    fake_stream_credit(&stream, 10);
+    fake_run(&f, &call.done, FAKE_SEC);
+    CU_ASSERT_TRUE(call.done && !call.failed);
+    UNIT_INT_EQ(stream.count, 3);
+    UNIT_STR_EQ(text() + strlen(text()) - 8, "1:b\n1:c\n");
+    UNIT_INT_EQ(stream.len, SKL_LOG_ENTRY_MAX + 2 + 8); /* a line beyond what one entry may be is cut */
+    end();
+    free(big);
+    free(line);
+}
+
 static void test_errors(void)
 {
     begin("strict");
-    fake_on(&f, LOGS, 1, ANSWER(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"));
+    fake_on(&f, LOGS, 1,
+            ANSWER(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"));
     read_logs();
     UNIT_INT_EQ(call.err.kind, SKL_ERR_FORBIDDEN);
     end();
@@ -280,5 +338,5 @@ static void test_errors(void)
 }
 
 UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
-          UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_credit), UNIT(test_time_limit),
-          UNIT(test_huge_page), UNIT(test_errors))
+          UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_credit),
+          UNIT(test_time_limit), UNIT(test_huge_page), UNIT(test_large), UNIT(test_errors))

@@ -14,15 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE "http://sim:1"
-#define FN   "projects/acme/locations/us-central1/functions/skls-0123456789ab"
-#define DEL  "DELETE " BASE "/v2/" FN
-#define GETS "GET " BASE "/v2/projects/acme/locations/us-central1/functions?"
-#define LOGS "POST " BASE "/v2/entries:list"
+#define BASE               "http://sim:1"
+#define FN                 "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define DEL                "DELETE " BASE "/v2/" FN
+#define GETS               "GET " BASE "/v2/projects/acme/locations/us-central1/functions?"
+#define LOGS               "POST " BASE "/v2/entries:list"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define GONE "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
-#define DONE "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"response\":{}}"
-#define BUSY "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the operation\"}}"
+#define GONE               "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
+#define DONE               "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"response\":{}}"
+#define BUSY               "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the operation\"}}"
 
 static struct fake f;
 static struct skl_instance *inst;
@@ -33,8 +33,8 @@ static struct skl_error err;
 
 __attribute__((constructor)) static void clean_environment(void)
 {
-    static const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GCE_METADATA_HOST",
-                                        "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"};
+    static const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG",
+                                        "GCE_METADATA_HOST", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
@@ -70,7 +70,8 @@ static void remove_it(void)
     fake_run(&f, &call.done, 1000 * FAKE_SEC);
 }
 
-/* Pitfall 6: gone is success, a function that is being made is waited for, a failed operation is begun again. */
+/* Pitfall 6: gone is success, a function that is being made is waited for, a failed operation is begun again.
+ */
 static void test_pitfall_06_remove(void)
 {
     begin("extended", FAKE_PLAIN);
@@ -89,14 +90,21 @@ static void test_pitfall_06_remove(void)
     end();
 
     begin("extended", FAKE_PLAIN);
-    fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"error\":{\"code\":13}}"));
-    fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"error\":{\"code\":5}}"));
+    fake_on(
+        &f, DEL, 1,
+        ANSWER(200,
+               "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"error\":{\"code\":13}}"));
+    fake_on(
+        &f, DEL, 1,
+        ANSWER(200,
+               "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"error\":{\"code\":5}}"));
     remove_it();
     CU_ASSERT_FALSE(call.failed);
     end();
 
     begin("extended", FAKE_PLAIN);
-    fake_on(&f, DEL, FAKE_ALWAYS, ANSWER(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"));
+    fake_on(&f, DEL, FAKE_ALWAYS,
+            ANSWER(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"));
     remove_it();
     UNIT_INT_EQ(call.err.kind, SKL_ERR_FORBIDDEN);
     UNIT_INT_EQ(f.n_requests, 1);
@@ -136,11 +144,12 @@ static void test_remove_unavailable(void)
 
 /* ---- list ---- */
 
-#define ITEM(name, daemon, more)                                                                                   \
-    "{\"name\":\"projects/acme/locations/us-central1/functions/" name "\",\"state\":\"ACTIVE\",\"labels\":{\"sockerless-daemon\":\"" \
-    daemon "\"" more "}}"
-#define IDS ",\"sockerless-container-head\":\"0123456789abcdef0123456789abcdef\",\"sockerless-container-tail\":"     \
-            "\"0123456789abcdef0123456789abcdef\""
+#define ITEM(name, daemon, more)                                                                             \
+    "{\"name\":\"projects/acme/locations/us-central1/functions/" name                                        \
+    "\",\"state\":\"ACTIVE\",\"labels\":{\"sockerless-daemon\":\"" daemon "\"" more "}}"
+#define IDS                                                                                                  \
+    ",\"sockerless-container-head\":\"0123456789abcdef0123456789abcdef\",\"sockerless-container-tail\":"     \
+    "\"0123456789abcdef0123456789abcdef\""
 
 static void list_it(void)
 {
@@ -156,8 +165,9 @@ static void test_pitfall_11_list(void)
     begin("extended", FAKE_LIST);
     fake_on(&f, "pageToken=t%20%2B1", 1, ANSWER(200, "{\"nextPageToken\":\"t2\"}"));
     fake_on(&f, "pageToken=t2", 1, ANSWER(200, "{\"functions\":[" ITEM("b", "daemon-1", "") "]}"));
-    fake_on(&f, GETS, 1, ANSWER(200, "{\"functions\":[" ITEM("a", "daemon-1", IDS) "," ITEM("x", "other", IDS)
-                                     ",17],\"nextPageToken\":\"t +1\"}"));
+    fake_on(&f, GETS, 1,
+            ANSWER(200, "{\"functions\":[" ITEM("a", "daemon-1", IDS) "," ITEM(
+                            "x", "other", IDS) ",17],\"nextPageToken\":\"t +1\"}"));
     list_it();
     CU_ASSERT_FALSE_FATAL(call.failed);
     UNIT_INT_EQ(call.count, 2);
@@ -168,7 +178,8 @@ static void test_pitfall_11_list(void)
     end();
 
     begin("extended", FAKE_LIST);
-    fake_on(&f, GETS, 1, ANSWER(200, "{\"functions\":[" ITEM("a", "daemon-1", IDS) "],\"unreachable\":[\"x\"]}"));
+    fake_on(&f, GETS, 1,
+            ANSWER(200, "{\"functions\":[" ITEM("a", "daemon-1", IDS) "],\"unreachable\":[\"x\"]}"));
     list_it();
     UNIT_INT_EQ(call.complete, 0);
     UNIT_INT_EQ(call.count, 1);
@@ -211,7 +222,8 @@ static void test_inspect(void)
 
 /* ---- credentials of a call ---- */
 
-#define KEY_BASE "https://cloudfunctions.googleapis.com/v2/projects/key-project/locations/us-central1/functions?"
+#define KEY_BASE                                                                                             \
+    "https://cloudfunctions.googleapis.com/v2/projects/key-project/locations/us-central1/functions?"
 #define TOKEN(name) ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600}")
 
 /* Google's own addresses, the key's project, a token in each request, and a new one after a 401. */
@@ -227,7 +239,8 @@ static void test_real_google(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
     fake_on(&f, "POST https://oauth2.googleapis.com/token", 1, TOKEN("t1"));
     fake_on(&f, "POST https://oauth2.googleapis.com/token", 1, TOKEN("t2"));
-    fake_on(&f, "GET " KEY_BASE, 1, ANSWER(401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\",\"message\":\"expired\"}}"));
+    fake_on(&f, "GET " KEY_BASE, 1,
+            ANSWER(401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\",\"message\":\"expired\"}}"));
     fake_on(&f, "GET " KEY_BASE, 1, ANSWER(200, "{}"));
     gcf_driver.ops->list(inst, &call, &req);
     fake_run(&f, &call.done, 10 * FAKE_SEC);
@@ -275,7 +288,8 @@ static void test_project_from_metadata(void)
 {
     struct skl_inspect_req req = {.size = sizeof(req), .container = &container};
     struct skl_call second = {.kind = FAKE_INSPECT};
-    struct fake_answer project = {.status = 200, .body = "meta-project", .headers = "Metadata-Flavor: Google\n"};
+    struct fake_answer project = {
+        .status = 200, .body = "meta-project", .headers = "Metadata-Flavor: Google\n"};
 
     fake_init(&f);
     memset(&call, 0, sizeof(call));
@@ -284,7 +298,8 @@ static void test_project_from_metadata(void)
     inst = fake_open(&f, &err, NULL);
     fake_on(&f, "GET http://169.254.169.254/computeMetadata/v1/project/project-id", 2, project);
     fake_on(&f, "GET http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default/token", 1,
-            ((struct fake_answer){.status = 200, .body = "{\"access_token\":\"m\",\"expires_in\":3600}",
+            ((struct fake_answer){.status = 200,
+                                  .body = "{\"access_token\":\"m\",\"expires_in\":3600}",
                                   .headers = "Metadata-Flavor: Google\n"}));
     fake_on(&f, "GET https://cloudfunctions.googleapis.com/v2/projects/meta-project/", 2, ANSWER(404, GONE));
     gcf_driver.ops->inspect(inst, &call, &req);
@@ -325,5 +340,5 @@ static void test_no_credentials(void)
 }
 
 UNIT_MAIN("gcf_ops", UNIT(test_pitfall_06_remove), UNIT(test_remove_unavailable), UNIT(test_pitfall_11_list),
-          UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function), UNIT(test_project_from_metadata),
-          UNIT(test_no_credentials))
+          UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function),
+          UNIT(test_project_from_metadata), UNIT(test_no_credentials))

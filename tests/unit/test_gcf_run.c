@@ -13,20 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE "http://sim:1"
-#define FN   "projects/acme/locations/us-central1/functions/skls-0123456789ab"
-#define OP   "projects/acme/locations/us-central1/operations/op-1"
-#define URI  "http://sim:1/run/skls-0123456789ab"
-#define RUN  "POST " URI
-#define GET  "GET " BASE "/v2/" FN
-#define POLL "GET " BASE "/v2/" OP
+#define BASE   "http://sim:1"
+#define FN     "projects/acme/locations/us-central1/functions/skls-0123456789ab"
+#define OP     "projects/acme/locations/us-central1/operations/op-1"
+#define URI    "http://sim:1/run/skls-0123456789ab"
+#define RUN    "POST " URI
+#define GET    "GET " BASE "/v2/" FN
+#define POLL   "GET " BASE "/v2/" OP
 #define CREATE "POST " BASE "/v2/projects"
-#define DEL  "DELETE " BASE "/v2/" FN
-#define EXIT(n) ((struct fake_answer){.status = 200, .body = "{\"exit_code\":" #n "}", .delay = 3 * FAKE_SEC, \
-                                      .headers = "X-Sockerless-Exit-Code: " #n "\n"})
+#define DEL    "DELETE " BASE "/v2/" FN
+#define EXIT(n)                                                                                              \
+    ((struct fake_answer){.status = 200,                                                                     \
+                          .body = "{\"exit_code\":" #n "}",                                                  \
+                          .delay = 3 * FAKE_SEC,                                                             \
+                          .headers = "X-Sockerless-Exit-Code: " #n "\n"})
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define FORBIDDEN "<html><head><title>403 Forbidden</title></head><body><h1>Error: Forbidden</h1>" \
-                  "<h2>Your client does not have permission to get URL <code>/</code> from this server.</h2></body></html>"
+#define FORBIDDEN                                                                                            \
+    "<html><head><title>403 Forbidden</title></head><body><h1>Error: Forbidden</h1>"                         \
+    "<h2>Your client does not have permission to get URL <code>/</code> from this "                          \
+    "server.</h2></body></html>"
 
 static struct fake f;
 static struct skl_instance *inst;
@@ -41,7 +46,8 @@ static void begin_with(const char *mode)
     container = fake_container();
     container.handle = "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"" URI "\"}";
     container.run = 1;
-    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "create", mode, "timeout", "600", NULL);
+    inst =
+        fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "create", mode, "timeout", "600", NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
 }
 
@@ -218,7 +224,10 @@ static void test_pitfall_27_once(void)
         int kind, code;
         const char *reason;
     } cases[] = {
-        {{.status = 504, .body = "upstream request timeout"}, SKL_END_TIMEOUT, 124, "upstream request timeout"},
+        {{.status = 504, .body = "upstream request timeout"},
+         SKL_END_TIMEOUT,
+         124,
+         "upstream request timeout"},
         {{.status = 408, .body = ""}, SKL_END_TIMEOUT, 124, "an empty answer"},
         {{.status = 500, .body = "<html><body>Internal</body></html>"}, SKL_END_FAILED, 1, "Internal"},
         {{.status = 502, .body = ""}, SKL_END_FAILED, 1, "HTTP 502"},
@@ -314,7 +323,8 @@ static void test_remove_ends_run(void)
 
     begin();
     fake_on(&f, RUN, 1, (struct fake_answer){.delay = FAKE_NEVER});
-    fake_on(&f, DEL, 1, ANSWER(404, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"gone\"}}"));
+    fake_on(&f, DEL, 1,
+            ANSWER(404, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"gone\"}}"));
     start();
     fake_pass(&f, FAKE_SEC);
     gcf_driver.ops->remove(inst, &c, &req);
@@ -364,7 +374,8 @@ static void test_background_start_waits(void)
 
     begin_with("background");
     handle = create_in_background();
-    (void)snprintf(text, sizeof(text), "{\"name\":\"" OP "\",\"done\":true,\"response\":%s}", function("ACTIVE", URI));
+    (void)snprintf(text, sizeof(text), "{\"name\":\"" OP "\",\"done\":true,\"response\":%s}",
+                   function("ACTIVE", URI));
     fake_on(&f, POLL, 1, ANSWER(200, text));
     fake_on(&f, RUN, 1, EXIT(0));
     fake_on(&f, RUN, 1, EXIT(5));
@@ -390,7 +401,9 @@ static void test_background_failure(void)
 
     begin_with("background");
     handle = create_in_background();
-    fake_on(&f, POLL, 1, ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":3,\"message\":\"no such image\"}}"));
+    fake_on(&f, POLL, 1,
+            ANSWER(200, "{\"name\":\"" OP
+                        "\",\"done\":true,\"error\":{\"code\":3,\"message\":\"no such image\"}}"));
     fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"" OP "x\",\"done\":true,\"response\":{}}"));
     fake_pass(&f, 200 * FAKE_SEC);
     UNIT_INT_EQ(fake_count(&f, DEL), 1);
@@ -441,7 +454,9 @@ static void test_background_kill_and_remove(void)
     kill_run(); /* the start that waits fails; no run, no run_ended */
     CU_ASSERT_TRUE(call.done);
     UNIT_INT_EQ(call.err.kind, SKL_ERR_CANCELED);
-    fake_on(&f, DEL, 1, ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the operation\"}}"));
+    fake_on(&f, DEL, 1,
+            ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the "
+                        "operation\"}}"));
     fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"" OP "x\",\"done\":true,\"response\":{}}"));
     gcf_driver.ops->remove(inst, &c, &req);
     fake_run(&f, &c.done, 100 * FAKE_SEC);
@@ -452,8 +467,9 @@ static void test_background_kill_and_remove(void)
     end();
 }
 
-UNIT_MAIN("gcf_run", UNIT(test_exit_code), UNIT(test_restart), UNIT(test_second_start_refused), UNIT(test_kill),
-          UNIT(test_agent_message), UNIT(test_pitfall_25_forbidden), UNIT(test_pitfall_27_once),
-          UNIT(test_pitfall_28_busy), UNIT(test_refused_connection), UNIT(test_shutdown_keeps_run),
-          UNIT(test_remove_ends_run), UNIT(test_background_start_waits), UNIT(test_background_failure),
-          UNIT(test_background_after_restart), UNIT(test_background_kill_and_remove))
+UNIT_MAIN("gcf_run", UNIT(test_exit_code), UNIT(test_restart), UNIT(test_second_start_refused),
+          UNIT(test_kill), UNIT(test_agent_message), UNIT(test_pitfall_25_forbidden),
+          UNIT(test_pitfall_27_once), UNIT(test_pitfall_28_busy), UNIT(test_refused_connection),
+          UNIT(test_shutdown_keeps_run), UNIT(test_remove_ends_run), UNIT(test_background_start_waits),
+          UNIT(test_background_failure), UNIT(test_background_after_restart),
+          UNIT(test_background_kill_and_remove))

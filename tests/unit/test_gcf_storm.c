@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_gcf_storm.c - many containers at once over a cloud with faults: nothing is left, nothing runs twice.
+ * tests/unit/test_gcf_storm.c - many containers at once over a cloud with faults: nothing is left, nothing
+ * runs twice.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -142,8 +143,8 @@ static void check_all(bool failures_allowed)
     UNIT_INT_EQ(cloud_left(&cloud), 0);
     if (!failures_allowed)
         UNIT_INT_EQ(failed, 0);
-    printf("# %zu requests, %zu faults, %d of %d failed, %d exits, %lld s\n", f.n_requests, cloud.faults, failed, MANY, exits,
-           (long long)(f.mono / FAKE_SEC));
+    printf("# %zu requests, %zu faults, %d of %d failed, %d exits, %lld s\n", f.n_requests, cloud.faults,
+           failed, MANY, exits, (long long)(f.mono / FAKE_SEC));
 }
 
 static void test_calm(void)

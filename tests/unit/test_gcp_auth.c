@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKEN_URL "POST https://oauth2.googleapis.com/token"
-#define META      "GET http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default"
-#define STS       "POST https://sts.googleapis.com/v1/token"
-#define IAM       "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sa@p.iam.gserviceaccount.com"
+#define TOKEN_URL          "POST https://oauth2.googleapis.com/token"
+#define META               "GET http://169.254.169.254/computeMetadata/v1/instance/service-accounts/default"
+#define STS                "POST https://sts.googleapis.com/v1/token"
+#define IAM                "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sa@p.iam.gserviceaccount.com"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define TOKEN(name) ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}")
-#define GOOGLE(text) ((struct fake_answer){.status = 200, .body = (text), .headers = "Metadata-Flavor: Google\n"})
+#define TOKEN(name)                                                                                          \
+    ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}")
+#define GOOGLE(text)                                                                                         \
+    ((struct fake_answer){.status = 200, .body = (text), .headers = "Metadata-Flavor: Google\n"})
 
 static struct fake f;
 static struct gcp_client client;
@@ -50,8 +52,8 @@ static void on_token(void *arg, const char *token, const struct skl_error *err, 
 /* What the machine that runs the test has set up must not matter. */
 __attribute__((constructor)) static void clean_environment(void)
 {
-    static const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG", "GCE_METADATA_HOST",
-                                        "GOOGLE_CLOUD_QUOTA_PROJECT"};
+    static const char *const names[] = {"GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG",
+                                        "GCE_METADATA_HOST", "GOOGLE_CLOUD_QUOTA_PROJECT"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
@@ -168,8 +170,9 @@ static void test_service_account_id_token(void)
     free(text);
 }
 
-#define USER "{\"type\":\"authorized_user\",\"client_id\":\"cid\",\"client_secret\":\"s3cr3t-x\",\"refresh_token\":" \
-             "\"r3fr3sh-y\",\"quota_project_id\":\"q\"}"
+#define USER                                                                                                 \
+    "{\"type\":\"authorized_user\",\"client_id\":\"cid\",\"client_secret\":\"s3cr3t-x\",\"refresh_token\":"  \
+    "\"r3fr3sh-y\",\"quota_project_id\":\"q\"}"
 
 static void test_user(void)
 {
@@ -192,9 +195,11 @@ static void test_user_revoked(void)
     struct asked a;
 
     begin(keys_write("user.json", USER), NULL);
-    fake_on(&f, TOKEN_URL, 1,
-            ANSWER(400, "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\","
-                        "\"error_subtype\":\"invalid_rapt\"}"));
+    fake_on(
+        &f, TOKEN_URL, 1,
+        ANSWER(400,
+               "{\"error\":\"invalid_grant\",\"error_description\":\"Token has been expired or revoked.\","
+               "\"error_subtype\":\"invalid_rapt\"}"));
     get(&a, 100 * FAKE_SEC);
     UNIT_INT_EQ(f.n_requests, 1); /* not tried again */
     UNIT_INT_EQ(a.err.kind, SKL_ERR_UNAUTHORIZED);
@@ -218,13 +223,15 @@ static void test_metadata(void)
     UNIT_STR_EQ(a.token, "m1");
     UNIT_STR_EQ(fake_header(fake_find(&f, META, 0), "Metadata-Flavor"), "Google");
     CU_ASSERT_TRUE(gcp_auth_on_google(auth));
-    fake_on(&f, META "/identity?audience=https%3A%2F%2Fa.run.app&format=full", 1, GOOGLE(keys_id_token(3600, 3)));
+    fake_on(&f, META "/identity?audience=https%3A%2F%2Fa.run.app&format=full", 1,
+            GOOGLE(keys_id_token(3600, 3)));
     get_id(&a, "https://a.run.app");
     UNIT_STR_EQ(a.token, keys_id_token(3600, 3));
     end();
 }
 
-/* Pitfall 26: no metadata server must show within seconds; what answers there without the flavor is not Google. */
+/* Pitfall 26: no metadata server must show within seconds; what answers there without the flavor is not
+ * Google. */
 static void test_pitfall_26_no_metadata(void)
 {
     struct asked a;
@@ -246,7 +253,8 @@ static void test_pitfall_26_no_metadata(void)
 
     setenv("GCE_METADATA_HOST", "127.0.0.1:99", 1);
     begin(NULL, NULL);
-    fake_on(&f, "GET http://127.0.0.1:99/computeMetadata/", 1, GOOGLE("{\"access_token\":\"m\",\"expires_in\":200}"));
+    fake_on(&f, "GET http://127.0.0.1:99/computeMetadata/", 1,
+            GOOGLE("{\"access_token\":\"m\",\"expires_in\":200}"));
     get(&a, FAKE_SEC);
     UNIT_STR_EQ(a.token, "m");
     end();
@@ -267,7 +275,8 @@ static void test_impersonation(void)
     UNIT_STR_EQ(a.token, "imp");
     r = fake_find(&f, "POST " IAM, 0);
     UNIT_STR_EQ(fake_header(r, "Authorization"), "Bearer base");
-    UNIT_STR_EQ(r->body, "{\"scope\":[\"https://www.googleapis.com/auth/cloud-platform\"],\"lifetime\":\"3600s\"}");
+    UNIT_STR_EQ(r->body,
+                "{\"scope\":[\"https://www.googleapis.com/auth/cloud-platform\"],\"lifetime\":\"3600s\"}");
     (void)snprintf(answer, sizeof(answer), "{\"token\":\"%s\"}", keys_id_token(3600, 4));
     fake_on(&f, "POST " IAM ":generateIdToken", 1, ANSWER(200, answer));
     get_id(&a, "https://a.run.app");
@@ -282,8 +291,9 @@ static void test_impersonation(void)
 static void test_impersonated_file(void)
 {
     struct asked a;
-    const char *text = "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"" IAM
-                       ":generateAccessToken\",\"delegates\":[\"d1\"],\"source_credentials\":" USER "}";
+    const char *text =
+        "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"" IAM
+        ":generateAccessToken\",\"delegates\":[\"d1\"],\"source_credentials\":" USER "}";
 
     begin(keys_write("imp.json", text), NULL);
     fake_on(&f, TOKEN_URL, 1, TOKEN("base"));
@@ -295,9 +305,9 @@ static void test_impersonated_file(void)
     end();
 }
 
-#define EXTERNAL(source, more)                                                                                     \
-    "{\"type\":\"external_account\",\"audience\":\"//iam.googleapis.com/x\",\"subject_token_type\":"                 \
-    "\"urn:ietf:params:oauth:token-type:jwt\",\"token_url\":\"https://sts.googleapis.com/v1/token\","                \
+#define EXTERNAL(source, more)                                                                               \
+    "{\"type\":\"external_account\",\"audience\":\"//iam.googleapis.com/x\",\"subject_token_type\":"         \
+    "\"urn:ietf:params:oauth:token-type:jwt\",\"token_url\":\"https://sts.googleapis.com/v1/token\","        \
     "\"credential_source\":" source more "}"
 
 static void test_external_file(void)
@@ -306,11 +316,13 @@ static void test_external_file(void)
     struct asked a;
 
     (void)snprintf(source, sizeof(source), "{\"file\":\"%s\"}", keys_write("subject", "subj-token\n"));
-    (void)snprintf(text, sizeof(text), EXTERNAL("%s", ",\"service_account_impersonation_url\":\"" IAM
-                                                       ":generateAccessToken\""), source);
+    (void)snprintf(text, sizeof(text),
+                   EXTERNAL("%s", ",\"service_account_impersonation_url\":\"" IAM ":generateAccessToken\""),
+                   source);
     begin(keys_write("ext.json", text), NULL);
     fake_on(&f, STS, 1, TOKEN("fed"));
-    fake_on(&f, "POST " IAM, 1, ANSWER(200, "{\"accessToken\":\"imp\",\"expireTime\":\"2026-01-01T01:00:00Z\"}"));
+    fake_on(&f, "POST " IAM, 1,
+            ANSWER(200, "{\"accessToken\":\"imp\",\"expireTime\":\"2026-01-01T01:00:00Z\"}"));
     get(&a, FAKE_SEC);
     UNIT_STR_EQ(a.token, "imp");
     UNIT_STR_EQ(form(fake_find(&f, STS, 0)->body, "subject_token"), "subj-token");
@@ -323,9 +335,13 @@ static void test_external_url(void)
 {
     struct asked a;
 
-    begin(keys_write("ext.json",
-                     EXTERNAL("{\"url\":\"http://127.0.0.1:7/id\",\"headers\":{\"X-Secret\":\"h\"},\"format\":{\"type\":"
-                              "\"json\",\"subject_token_field_name\":\"value\"}}", "")), NULL);
+    begin(keys_write(
+              "ext.json",
+              EXTERNAL(
+                  "{\"url\":\"http://127.0.0.1:7/id\",\"headers\":{\"X-Secret\":\"h\"},\"format\":{\"type\":"
+                  "\"json\",\"subject_token_field_name\":\"value\"}}",
+                  "")),
+          NULL);
     fake_on(&f, "GET http://127.0.0.1:7/id", 1, ANSWER(200, "{\"value\":\"from-url\"}"));
     fake_on(&f, STS, 1, TOKEN("fed"));
     get(&a, FAKE_SEC);
@@ -413,6 +429,52 @@ static void test_refresh_ahead(void)
     end();
 }
 
+/* In its last seconds a token is not handed out: the request has to arrive, too. A failed refresh is not
+ * repeated at once. */
+static void test_last_seconds(void)
+{
+    struct asked a;
+
+    begin(keys_write("user.json", USER), NULL);
+    fake_on(&f, TOKEN_URL, 1, TOKEN("first"));
+    get(&a, FAKE_SEC);
+    fake_pass(&f, 3400 * FAKE_SEC);
+    fake_on(&f, TOKEN_URL, 1, ANSWER(400, "{\"error\":\"invalid_client\"}"));
+    get(&a, 0);
+    fake_pass(&f, FAKE_SEC);
+    get(&a, 0);
+    fake_pass(&f, FAKE_SEC);
+    UNIT_STR_EQ(a.token, "first");
+    UNIT_INT_EQ(f.n_requests, 2);
+    fake_on(&f, TOKEN_URL, 1, TOKEN("second"));
+    fake_pass(&f, 192 * FAKE_SEC); /* five seconds are left */
+    get(&a, FAKE_SEC);
+    UNIT_STR_EQ(a.token, "second");
+    end();
+}
+
+/* iamcredentials refuses the base's token: the next try has a new one. */
+static void test_impersonation_refused(void)
+{
+    char *text = keys_file(NULL);
+    struct asked a;
+
+    begin(keys_write("sa.json", text), "sa@p.iam.gserviceaccount.com");
+    fake_on(&f, TOKEN_URL, 1, TOKEN("base1"));
+    fake_on(&f, TOKEN_URL, 1, TOKEN("base2"));
+    fake_on(&f, "POST " IAM, 1,
+            ANSWER(401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\",\"message\":\"m\"}}"));
+    fake_on(&f, "POST " IAM, 1,
+            ANSWER(200, "{\"accessToken\":\"imp\",\"expireTime\":\"2026-01-01T01:00:00Z\"}"));
+    get(&a, FAKE_SEC);
+    UNIT_INT_EQ(a.err.kind, SKL_ERR_UNAUTHORIZED);
+    get(&a, FAKE_SEC);
+    UNIT_STR_EQ(a.token, "imp");
+    UNIT_STR_EQ(fake_header(fake_find(&f, "POST " IAM, 1), "Authorization"), "Bearer base2");
+    end();
+    free(text);
+}
+
 /* A wall clock that jumps changes nothing; a wrong one is corrected by the server's. */
 static void test_clock_skew(void)
 {
@@ -422,9 +484,11 @@ static void test_clock_skew(void)
 
     begin(keys_write("sa.json", text), NULL);
     f.wall_offset = -7200 * FAKE_SEC; /* two hours late */
-    fake_on(&f, TOKEN_URL, 1,
-            (struct fake_answer){.status = 400, .headers = "Date: Thu, 01 Jan 2026 00:00:01 GMT\n",
-                                 .body = "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT\"}"});
+    fake_on(
+        &f, TOKEN_URL, 1,
+        (struct fake_answer){.status = 400,
+                             .headers = "Date: Thu, 01 Jan 2026 00:00:01 GMT\n",
+                             .body = "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT\"}"});
     fake_on(&f, TOKEN_URL, 1, TOKEN("t"));
     get(&a, 10 * FAKE_SEC);
     UNIT_STR_EQ(a.token, "t");
@@ -462,8 +526,9 @@ static void test_drop_and_cancel(void)
     end();
 }
 
-UNIT_MAIN("gcp_auth", UNIT(test_service_account), UNIT(test_service_account_id_token),
-          UNIT(test_user), UNIT(test_user_revoked), UNIT(test_metadata), UNIT(test_pitfall_26_no_metadata),
-          UNIT(test_impersonation), UNIT(test_impersonated_file), UNIT(test_external_file), UNIT(test_external_url),
-          UNIT(test_search_order), UNIT(test_one_fetch_at_a_time), UNIT(test_refresh_ahead), UNIT(test_clock_skew),
-          UNIT(test_drop_and_cancel))
+UNIT_MAIN("gcp_auth", UNIT(test_service_account), UNIT(test_service_account_id_token), UNIT(test_user),
+          UNIT(test_user_revoked), UNIT(test_metadata), UNIT(test_pitfall_26_no_metadata),
+          UNIT(test_impersonation), UNIT(test_impersonated_file), UNIT(test_external_file),
+          UNIT(test_external_url), UNIT(test_search_order), UNIT(test_one_fetch_at_a_time),
+          UNIT(test_refresh_ahead), UNIT(test_last_seconds), UNIT(test_impersonation_refused),
+          UNIT(test_clock_skew), UNIT(test_drop_and_cancel))

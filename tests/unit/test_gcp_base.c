@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_gcp_base.c - the helpers of the Google plugins: text, times, JSON, keys and credential files.
+ * tests/unit/test_gcp_base.c - the helpers of the Google plugins: text, times, JSON, keys and credential
+ * files.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -55,9 +56,16 @@ static void test_times(void)
         {"2024-02-29T23:59:60Z", INT64_C(1709251200000000000)},
         {"1969-12-31T23:59:59.5Z", -500000000},
     };
-    static const char *const bad[] = {"", "2025", "2025-08-08", "2025-13-08T10:15:27Z", "2025-08-08T10:15:27",
-                                      "2025-08-08T25:15:27Z", "2025-08-08T10:15:27Zx", "2025-08-08T10:15:27+2:00",
-                                      "9999-08-08T10:15:27Z", "x025-08-08T10:15:27Z"};
+    static const char *const bad[] = {"",
+                                      "2025",
+                                      "2025-08-08",
+                                      "2025-13-08T10:15:27Z",
+                                      "2025-08-08T10:15:27",
+                                      "2025-08-08T25:15:27Z",
+                                      "2025-08-08T10:15:27Zx",
+                                      "2025-08-08T10:15:27+2:00",
+                                      "9999-08-08T10:15:27Z",
+                                      "x025-08-08T10:15:27Z"};
     char out[GCP_TIME_MAX];
     int64_t ns;
 
@@ -92,6 +100,9 @@ static void test_utf8(void)
     CU_ASSERT_FALSE(gcp_utf8_valid("\xc0\xaf"));
     CU_ASSERT_FALSE(gcp_utf8_valid("\xed\xa0\x80"));
     CU_ASSERT_FALSE(gcp_utf8_valid("\xf4\x90\x80\x80"));
+    CU_ASSERT_FALSE(gcp_utf8_valid("\xe0\x80\xaf"));
+    CU_ASSERT_FALSE(gcp_utf8_valid("\xf0\x8f\xbf\xbf"));
+    CU_ASSERT_TRUE(gcp_utf8_valid("\xe0\xa0\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"));
     CU_ASSERT_FALSE(gcp_utf8_valid("\xe2\x82"));
     for (size_t i = 0; i + 3 < sizeof(long_text); i += 3)
         memcpy(long_text + i, "\xe2\x82\xac", 4);
@@ -110,9 +121,10 @@ static struct json_object *parse(const char *text)
 static void test_pitfall_13_json(void)
 {
     static const char *const names[] = {"ZERO", "ONE", NULL};
-    struct json_object *o = parse("{\"service_config\":{\"timeout_seconds\":\"3600\",\"uri\":null},\"n\":7,\"big\":"
-                                  "\"9223372036854775807\",\"state\":1,\"word\":\"ACTIVE\",\"odd\":99,\"yes\":true,"
-                                  "\"text\":\"12x\",\"list\":[1]}\n");
+    struct json_object *o =
+        parse("{\"service_config\":{\"timeout_seconds\":\"3600\",\"uri\":null},\"n\":7,\"big\":"
+              "\"9223372036854775807\",\"state\":1,\"word\":\"ACTIVE\",\"odd\":99,\"yes\":true,"
+              "\"text\":\"12x\",\"list\":[1]}\n");
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     UNIT_INT_EQ(gcp_json_int(o, "serviceConfig.timeoutSeconds", 0), 3600);
@@ -135,7 +147,8 @@ static void test_pitfall_13_json(void)
     CU_ASSERT_PTR_NULL(parse("{\"a\":1"));
     CU_ASSERT_PTR_NULL(parse("{} x"));
     CU_ASSERT_PTR_NULL(parse("<html>"));
-    CU_ASSERT_PTR_NULL(parse("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"));
+    CU_ASSERT_PTR_NULL(parse(
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"));
 }
 
 static void test_jwt(void)
@@ -164,7 +177,8 @@ static void test_jwt(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "encrypted"));
     CU_ASSERT_PTR_NULL(gcp_key_new(keys_ec(), &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "not an RSA key"));
-    CU_ASSERT_PTR_NULL(gcp_key_new("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n", &err));
+    CU_ASSERT_PTR_NULL(
+        gcp_key_new("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n", &err));
     CU_ASSERT_PTR_NULL(strstr(err.message, "c2VjcmV0"));
 }
 
@@ -192,19 +206,23 @@ static void test_credential_files(void)
     check_refused("{\"type\":\"authorized_user\",\"client_id\":\"a\"}", "is missing");
     check_refused("{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":"
                   "\"https://iamcredentials.googleapis.com/x:generateAccessToken\",\"source_credentials\":"
-                  "{\"type\":\"impersonated_service_account\"}}", "not supported");
+                  "{\"type\":\"impersonated_service_account\"}}",
+                  "not supported");
     text = keys_file("{\"token_uri\":\"https://evil.example.com/token\"}");
     check_refused(text, "token_uri is not an https address of googleapis.com");
     free(text);
     text = keys_file("{\"private_key\":\"nonsense\"}");
     check_refused(text, "not a private key");
     free(text);
-    check_refused("{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
-                  "\"https://sts.googleapis.com.evil.com/v1/token\",\"credential_source\":{\"file\":\"/etc/passwd\"}}",
-                  "token_url is not");
-    check_refused("{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
-                  "\"https://sts.googleapis.com/v1/token\",\"credential_source\":{\"executable\":{\"command\":\"id\"}}}",
-                  "not supported");
+    check_refused(
+        "{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
+        "\"https://sts.googleapis.com.evil.com/v1/token\",\"credential_source\":{\"file\":\"/etc/passwd\"}}",
+        "token_url is not");
+    check_refused(
+        "{\"type\":\"external_account\",\"audience\":\"a\",\"subject_token_type\":\"t\",\"token_url\":"
+        "\"https://sts.googleapis.com/v1/"
+        "token\",\"credential_source\":{\"executable\":{\"command\":\"id\"}}}",
+        "not supported");
 }
 
 static void test_trusted_urls(void)
@@ -223,5 +241,5 @@ static void test_trusted_urls(void)
     CU_ASSERT_FALSE(gcp_url_trusted("", "googleapis.com"));
 }
 
-UNIT_MAIN("gcp_base", UNIT(test_encodings), UNIT(test_times), UNIT(test_utf8), UNIT(test_pitfall_13_json), UNIT(test_jwt),
-          UNIT(test_credential_files), UNIT(test_trusted_urls))
+UNIT_MAIN("gcp_base", UNIT(test_encodings), UNIT(test_times), UNIT(test_utf8), UNIT(test_pitfall_13_json),
+          UNIT(test_jwt), UNIT(test_credential_files), UNIT(test_trusted_urls))

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define URL "http://e/x"
+#define URL                "http://e/x"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
-#define LIMIT "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"Quota exceeded\"}}"
+#define LIMIT              "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"Quota exceeded\"}}"
 
 static struct fake f;
 static struct gcp_client client;
@@ -61,7 +61,8 @@ static void on_reply(void *arg, const struct gcp_reply *r)
 
 static struct gcp_call *start(struct got *g, enum gcp_policy policy, struct gcp_gate *gate)
 {
-    struct gcp_request req = {.method = "POST", .url = URL, .body = "{}", .body_len = 2, .what = "do x", .policy = policy};
+    struct gcp_request req = {
+        .method = "POST", .url = URL, .body = "{}", .body_len = 2, .what = "do x", .policy = policy};
 
     memset(g, 0, sizeof(*g));
     req.gate = gate;
@@ -126,8 +127,10 @@ static void test_retry_after(void)
     run(&g, GCP_READ);
     CU_ASSERT_FALSE(g.failed);
     CU_ASSERT(g.time >= 21 * FAKE_SEC);
-    fake_on(&f, URL, 1, ANSWER(429, "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"m\",\"details\":[{\"@type\":"
-                                    "\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"3600s\"}]}}"));
+    fake_on(&f, URL, 1,
+            ANSWER(429, "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"m\","
+                        "\"details\":[{\"@type\":"
+                        "\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"3600s\"}]}}"));
     run(&g, GCP_READ);
     CU_ASSERT_TRUE(g.failed);
     UNIT_INT_EQ(f.n_requests, 3);
@@ -148,7 +151,8 @@ static void test_policies(void)
 
     begin();
     fake_on(&f, URL, 1, ((struct fake_answer){.sent = true}));
-    fake_on(&f, URL, 1, ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"m\"}}"));
+    fake_on(&f, URL, 1,
+            ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"m\"}}"));
     run(&g, GCP_CREATE);
     UNIT_INT_EQ(g.code, GCP_ALREADY_EXISTS);
     CU_ASSERT_TRUE(g.ambiguous);
@@ -156,7 +160,8 @@ static void test_policies(void)
 
     begin();
     fake_on(&f, URL, 1, ((struct fake_answer){.sent = false}));
-    fake_on(&f, URL, 1, ANSWER(400, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"m\"}}"));
+    fake_on(&f, URL, 1,
+            ANSWER(400, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"m\"}}"));
     run(&g, GCP_CREATE);
     CU_ASSERT_FALSE(g.ambiguous);
     end();
@@ -208,6 +213,36 @@ static void test_pitfall_18_log_quota(void)
     end();
 }
 
+/* A queue longer than the call may take: told at once, not at the end. */
+static void test_queue_too_long(void)
+{
+    static struct got g[200];
+
+    begin();
+    fake_on(&f, URL, FAKE_ALWAYS, ANSWER(200, "{}"));
+    client.writes.paced_until = 1000 * FAKE_SEC;
+    for (int i = 0; i < 200; i++)
+        (void)start(&g[i], GCP_CREATE, &client.writes);
+    fake_pass(&f, 10 * FAKE_MS);
+    CU_ASSERT_FALSE(g[110].done);
+    CU_ASSERT_TRUE(g[150].done && g[150].failed);
+    UNIT_INT_EQ(g[150].kind, SKL_ERR_EXHAUSTED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(g[150].message, "requests per minute"));
+    end();
+}
+
+static void test_token_reset(void)
+{
+    struct got g;
+
+    begin();
+    fake_on(&f, URL, 1, ((struct fake_answer){.sent = true}));
+    fake_on(&f, URL, 1, ANSWER(200, "{}"));
+    run(&g, GCP_TOKEN);
+    CU_ASSERT_FALSE(g.failed);
+    end();
+}
+
 static void test_cancel(void)
 {
     struct got g[3];
@@ -246,4 +281,5 @@ static void test_malformed_url(void)
 }
 
 UNIT_MAIN("gcp_client", UNIT(test_success), UNIT(test_backoff), UNIT(test_retry_after), UNIT(test_policies),
-          UNIT(test_pitfall_17_gate), UNIT(test_pitfall_18_log_quota), UNIT(test_cancel), UNIT(test_malformed_url))
+          UNIT(test_pitfall_17_gate), UNIT(test_pitfall_18_log_quota), UNIT(test_queue_too_long),
+          UNIT(test_token_reset), UNIT(test_cancel), UNIT(test_malformed_url))

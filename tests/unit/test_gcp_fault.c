@@ -30,10 +30,12 @@ static const char *explained(void)
 
 static void test_google_error(void)
 {
-    body(404, "{\"error\":{\"code\":404,\"message\":\"Resource 'projects/a/x' was\\n not found\",\"status\":\"NOT_FOUND\"}}");
+    body(404, "{\"error\":{\"code\":404,\"message\":\"Resource 'projects/a/x' was\\n not "
+              "found\",\"status\":\"NOT_FOUND\"}}");
     UNIT_INT_EQ(f.code, GCP_NOT_FOUND);
     UNIT_STR_EQ(f.text, "Resource 'projects/a/x' was not found");
-    UNIT_STR_EQ(explained(), "create function x: NOT_FOUND (HTTP 404): Resource 'projects/a/x' was not found");
+    UNIT_STR_EQ(explained(),
+                "create function x: NOT_FOUND (HTTP 404): Resource 'projects/a/x' was not found");
     CU_ASSERT_NOT_EQUAL(err.kind, SKL_ERR_NOT_FOUND); /* the CLI would pull the image again */
     UNIT_INT_EQ(err.detail, 404);
     body(409, "{\"error\":{\"code\":409,\"message\":\"m\",\"status\":\"ALREADY_EXISTS\"}}");
@@ -46,7 +48,8 @@ static void test_google_error(void)
 
 static void test_details(void)
 {
-    body(429, "{\"error\":{\"code\":429,\"message\":\"Quota exceeded\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":["
+    body(429, "{\"error\":{\"code\":429,\"message\":\"Quota "
+              "exceeded\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":["
               "{\"@type\":\"type.googleapis.com/x.Unknown\",\"a\":[1]},17,null,"
               "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.5s\"},"
               "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"RATE_LIMIT_EXCEEDED\","
@@ -56,9 +59,12 @@ static void test_details(void)
     UNIT_STR_EQ(f.service, "logging.googleapis.com");
     HAS(explained(), "in a minute");
     UNIT_INT_EQ(err.kind, SKL_ERR_EXHAUSTED);
-    body(400, "{\"error\":{\"code\":400,\"message\":\"Invalid value\",\"status\":\"INVALID_ARGUMENT\",\"details\":["
-              "{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",\"fieldViolations\":[{\"field\":\"function.labels\","
-              "\"description\":\"bad label\"}]}]}}");
+    body(
+        400,
+        "{\"error\":{\"code\":400,\"message\":\"Invalid value\",\"status\":\"INVALID_ARGUMENT\",\"details\":["
+        "{\"@type\":\"type.googleapis.com/"
+        "google.rpc.BadRequest\",\"fieldViolations\":[{\"field\":\"function.labels\","
+        "\"description\":\"bad label\"}]}]}}");
     UNIT_STR_EQ(f.text, "Invalid value (function.labels: bad label)");
 }
 
@@ -70,12 +76,17 @@ static void test_pitfall_16_bodies(void)
         int status;
         const char *body, *shown;
     } cases[] = {
-        {502, "<!DOCTYPE html>\n<html><head><title>Error 502 (Server Error)!!1</title><style>p{color:red}</style></head>"
-              "<body><p><b>502.</b> That's an error.<p>The server encountered a temporary error</body></html>",
+        {502,
+         "<!DOCTYPE html>\n<html><head><title>Error 502 (Server "
+         "Error)!!1</title><style>p{color:red}</style></head>"
+         "<body><p><b>502.</b> That's an error.<p>The server encountered a temporary error</body></html>",
          "502. That's an error. The server encountered a temporary error"},
-        {403, "<html><head><title>403</title></head><body><h1>Error: Forbidden</h1></body></html>", "Error: Forbidden"},
+        {403, "<html><head><title>403</title></head><body><h1>Error: Forbidden</h1></body></html>",
+         "Error: Forbidden"},
         {404, " \n<HTML><BODY>Not Found</BODY></HTML>", "Not Found"},
-        {400, "[{\"error\":{\"code\":400,\"message\":\"Invalid value (Object), \",\"status\":\"INVALID_ARGUMENT\"}}]",
+        {400,
+         "[{\"error\":{\"code\":400,\"message\":\"Invalid value (Object), "
+         "\",\"status\":\"INVALID_ARGUMENT\"}}]",
          "Invalid value (Object),"},
         {500, "", "an empty answer"},
         {500, "{\"error\":{\"code\":500,\"mess", "{\"error\":{\"code\":500,\"mess"},
@@ -114,20 +125,27 @@ static void test_pitfall_16_bodies(void)
 
 static void test_next_steps(void)
 {
-    body(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Cloud Functions API has not been used in "
-              "project 1 before or it is disabled.\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
-              "\"reason\":\"SERVICE_DISABLED\",\"metadata\":{\"service\":\"cloudfunctions.googleapis.com\"}}]}}");
+    body(403,
+         "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Cloud Functions API has "
+         "not been used in "
+         "project 1 before or it is "
+         "disabled.\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\","
+         "\"reason\":\"SERVICE_DISABLED\",\"metadata\":{\"service\":\"cloudfunctions.googleapis.com\"}}]}}");
     HAS(explained(), "gcloud services enable cloudfunctions.googleapis.com");
     UNIT_INT_EQ(err.kind, SKL_ERR_FORBIDDEN);
-    body(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Caller x is missing permission "
+    body(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Caller x is missing "
+              "permission "
               "'iam.serviceaccounts.actAs' on service account y\"}}");
     HAS(explained(), "roles/iam.serviceAccountUser");
-    body(400, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"[error_code: INVALID_RUNTIME]\"}}");
+    body(400, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\",\"message\":\"[error_code: "
+              "INVALID_RUNTIME]\"}}");
     HAS(explained(), "\"deploy\": \"image\"");
-    body(400, "{\"error\":{\"code\":400,\"status\":\"FAILED_PRECONDITION\",\"message\":\"Quota exceeded for total allowable CPU "
+    body(400, "{\"error\":{\"code\":400,\"status\":\"FAILED_PRECONDITION\",\"message\":\"Quota exceeded for "
+              "total allowable CPU "
               "per project per region.\"}}");
     HAS(explained(), "CPU quota");
-    body(401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\",\"message\":\"Request had invalid credentials\"}}");
+    body(401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\",\"message\":\"Request had invalid "
+              "credentials\"}}");
     HAS(explained(), "docs/google.md");
 }
 
@@ -151,7 +169,8 @@ static enum gcp_verdict verdict(int status, const char *word, enum gcp_policy po
 {
     char text[200];
 
-    (void)snprintf(text, sizeof(text), "{\"error\":{\"code\":%d,\"status\":\"%s\",\"message\":\"m\"}}", status, word);
+    (void)snprintf(text, sizeof(text), "{\"error\":{\"code\":%d,\"status\":\"%s\",\"message\":\"m\"}}",
+                   status, word);
     body(status, text);
     return gcp_fault_verdict(&f, policy);
 }
@@ -188,7 +207,8 @@ static void test_retry_table(void)
         UNIT_INT_EQ(verdict(rows[i].status, rows[i].word, GCP_CREATE), rows[i].create);
         UNIT_INT_EQ(verdict(rows[i].status, rows[i].word, GCP_ONCE), GCP_FAIL);
     }
-    body(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Quota exceeded per minute\"}}");
+    body(403, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"Quota exceeded per "
+              "minute\"}}");
     UNIT_INT_EQ(gcp_fault_verdict(&f, GCP_READ), GCP_RETRY);
     body(502, "<html>x</html>");
     UNIT_INT_EQ(gcp_fault_verdict(&f, GCP_CREATE), GCP_RETRY);
@@ -218,5 +238,5 @@ static void test_retry_after(void)
     UNIT_INT_EQ(f.retry_after_ns, -1);
 }
 
-UNIT_MAIN("gcp_fault", UNIT(test_google_error), UNIT(test_details), UNIT(test_pitfall_16_bodies), UNIT(test_next_steps),
-          UNIT(test_operation_status), UNIT(test_retry_table), UNIT(test_retry_after))
+UNIT_MAIN("gcp_fault", UNIT(test_google_error), UNIT(test_details), UNIT(test_pitfall_16_bodies),
+          UNIT(test_next_steps), UNIT(test_operation_status), UNIT(test_retry_table), UNIT(test_retry_after))

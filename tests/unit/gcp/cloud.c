@@ -1,8 +1,8 @@
 /*
  * tests/unit/gcp/cloud.c - see cloud.h.
  *
- * A fault may strike before a call has its effect or after it (the answer is lost). Reads of state settle what time has
- * brought about: a function is ACTIVE once its `ready` has passed, gone once `deleted` has.
+ * A fault may strike before a call has its effect or after it (the answer is lost). Reads of state settle
+ * what time has brought about: a function is ACTIVE once its `ready` has passed, gone once `deleted` has.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -52,8 +52,8 @@ size_t cloud_left(struct cloud *c)
 static void error(struct cloud *c, struct fake_answer *a, int status, const char *word, const char *message)
 {
     a->status = status;
-    (void)snprintf(c->text, sizeof(c->text), "{\"error\":{\"code\":%d,\"status\":\"%s\",\"message\":\"%s\"}}", status, word,
-                   message);
+    (void)snprintf(c->text, sizeof(c->text), "{\"error\":{\"code\":%d,\"status\":\"%s\",\"message\":\"%s\"}}",
+                   status, word, message);
     a->body = c->text;
 }
 
@@ -62,9 +62,15 @@ static void function_text(struct cloud *c, struct cloud_function *fn, char *out,
     bool pending = c->fake->mono < fn->ready;
 
     (void)snprintf(out, size,
-                   "{\"name\":\"" PARENT "/functions/%s\",\"state\":\"%s\",\"labels\":%s,\"serviceConfig\":{%s%s%s}}", fn->id,
-                   fn->deleted ? "DELETING" : pending ? "DEPLOYING" : fn->fails ? "FAILED" : "ACTIVE", fn->labels,
-                   pending ? "" : "\"uri\":\"" CLOUD_BASE "/run/", pending ? "" : fn->id, pending ? "" : "\"");
+                   "{\"name\":\"" PARENT
+                   "/functions/%s\",\"state\":\"%s\",\"labels\":%s,\"serviceConfig\":{%s%s%s}}",
+                   fn->id,
+                   fn->deleted ? "DELETING"
+                   : pending   ? "DEPLOYING"
+                   : fn->fails ? "FAILED"
+                               : "ACTIVE",
+                   fn->labels, pending ? "" : "\"uri\":\"" CLOUD_BASE "/run/", pending ? "" : fn->id,
+                   pending ? "" : "\"");
 }
 
 /* An operation is named after what it does: op-create-ID, op-delete-ID. */
@@ -79,14 +85,18 @@ static void operation(struct cloud *c, struct fake_answer *a, const char *verb, 
     a->status = 200;
     a->body = c->text;
     if (!done)
-        (void)snprintf(c->text, sizeof(c->text), "{\"name\":\"" PARENT "/operations/op-%s-%s\"}", verb, fn->id);
+        (void)snprintf(c->text, sizeof(c->text), "{\"name\":\"" PARENT "/operations/op-%s-%s\"}", verb,
+                       fn->id);
     else if (create && fn->fails)
-        (void)snprintf(c->text, sizeof(c->text),
-                       "{\"name\":\"" PARENT "/operations/op-%s-%s\",\"done\":true,\"error\":{\"code\":3,\"message\":\"bad image\"}}",
-                       verb, fn->id);
+        (void)snprintf(
+            c->text, sizeof(c->text),
+            "{\"name\":\"" PARENT
+            "/operations/op-%s-%s\",\"done\":true,\"error\":{\"code\":3,\"message\":\"bad image\"}}",
+            verb, fn->id);
     else
         (void)snprintf(c->text, sizeof(c->text),
-                       "{\"name\":\"" PARENT "/operations/op-%s-%s\",\"done\":true,\"response\":%s}", verb, fn->id, response);
+                       "{\"name\":\"" PARENT "/operations/op-%s-%s\",\"done\":true,\"response\":%s}", verb,
+                       fn->id, response);
 }
 
 static void create(struct cloud *c, const char *id, const char *body, struct fake_answer *a)
@@ -116,7 +126,7 @@ static void create(struct cloud *c, const char *id, const char *body, struct fak
     json_object_put(o);
 }
 
-static void delete(struct cloud *c, struct cloud_function *fn, struct fake_answer *a)
+static void delete (struct cloud *c, struct cloud_function *fn, struct fake_answer *a)
 {
     if (fn->deleted || c->fake->mono < fn->ready) {
         error(c, a, 409, "ABORTED", "unable to queue the operation");
@@ -134,7 +144,8 @@ static void run(struct cloud *c, struct cloud_function *fn, struct fake_answer *
     a->status = 200;
     a->body = "{\"exit_code\":0}";
     a->delay = (1 + (int64_t)roll(c, 5000)) * FAKE_MS;
-    (void)snprintf(c->headers, sizeof(c->headers), "X-Sockerless-Exit-Code: %u\n", fn->id[strlen(fn->id) - 1] % 7u);
+    (void)snprintf(c->headers, sizeof(c->headers), "X-Sockerless-Exit-Code: %u\n",
+                   fn->id[strlen(fn->id) - 1] % 7u);
     a->headers = c->headers;
 }
 
@@ -158,7 +169,7 @@ static void answer(struct cloud *c, const struct fake_request *r, struct fake_an
     else if (!fn || !fn->exists)
         error(c, a, 404, "NOT_FOUND", "not found");
     else if (!strcmp(r->method, "DELETE"))
-        delete(c, fn, a);
+        delete (c, fn, a);
     else if (!strcmp(r->method, "GET")) {
         a->status = 200;
         function_text(c, fn, c->text, sizeof(c->text));
@@ -182,7 +193,8 @@ static void fault(struct cloud *c, struct fake_answer *a, bool after)
         return;
     }
     kind = kind == 3 ? 2 : kind;
-    error(c, a, statuses[kind], statuses[kind] == 429 ? "RESOURCE_EXHAUSTED" : "UNAVAILABLE", "a fault of the moment");
+    error(c, a, statuses[kind], statuses[kind] == 429 ? "RESOURCE_EXHAUSTED" : "UNAVAILABLE",
+          "a fault of the moment");
 }
 
 static bool serve(void *arg, const struct fake_request *r, struct fake_answer *a)

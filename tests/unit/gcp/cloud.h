@@ -1,5 +1,6 @@
 /*
- * tests/unit/gcp/cloud.h - a small cloud behind the fake host: functions, operations, invocations, random faults.
+ * tests/unit/gcp/cloud.h - a small cloud behind the fake host: functions, operations, invocations, random
+ * faults.
  *
  * It keeps books, so that a test can tell whether anything was left behind or run twice.
  *
@@ -18,16 +19,16 @@ struct cloud_function {
     char labels[600];       /* JSON */
     int64_t ready, deleted; /* mono: when the create, the delete takes effect; 0: not begun */
     bool exists, fails;
-    unsigned runs;          /* commands run, over its whole life */
+    unsigned runs; /* commands run, over its whole life */
 };
 
 struct cloud {
     struct fake *fake;
     struct cloud_function functions[CLOUD_MAX];
     size_t n;
-    unsigned fault_percent;     /* of calls */
+    unsigned fault_percent; /* of calls */
     unsigned deploy_fail_percent;
-    int64_t deploy_time;        /* longest */
+    int64_t deploy_time; /* longest */
     uint64_t random;
     size_t faults, creates, deletes;
     char text[8192], headers[128];

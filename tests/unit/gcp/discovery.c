@@ -56,12 +56,14 @@ static struct json_object *documents(void)
 
 static bool check_object(struct json_object *o, struct json_object *schema, const char *where)
 {
-    struct json_object *properties = member(schema, "properties"), *more = member(schema, "additionalProperties");
+    struct json_object *properties = member(schema, "properties"),
+                       *more = member(schema, "additionalProperties");
     char path[300];
 
     if (!json_object_is_type(o, json_type_object))
         return complain("%s is no object", where);
-    json_object_object_foreach(o, key, value) {
+    json_object_object_foreach(o, key, value)
+    {
         struct json_object *s = member(properties, key) ? member(properties, key) : more;
 
         (void)snprintf(path, sizeof(path), "%s.%s", where, key);

@@ -9,8 +9,9 @@
 #include "fake.h"
 
 /*
- * Method, path, query and body of a request to https://{cloudfunctions,run,logging}.googleapis.com: no unknown field, no
- * output-only field, right types, right enum values. NULL when all is well, else what is wrong (a static buffer).
+ * Method, path, query and body of a request to https://{cloudfunctions,run,logging}.googleapis.com: no
+ * unknown field, no output-only field, right types, right enum values. NULL when all is well, else what is
+ * wrong (a static buffer).
  */
 const char *discovery_check(const struct fake_request *r);
 

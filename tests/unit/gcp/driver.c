@@ -71,7 +71,8 @@ struct skl_container fake_container(void)
     static const char *const argv[] = {"echo", "hi", NULL};
     static const char *const env[] = {"PATH=/bin", "A=1", NULL};
     static const struct skl_kv labels[] = {{"com.example/x", "y"}, {NULL, NULL}};
-    struct skl_container c = {.size = sizeof(c), .id = FAKE_ID, .name = "web", .image = "busybox", .image_id = "sha256:1"};
+    struct skl_container c = {
+        .size = sizeof(c), .id = FAKE_ID, .name = "web", .image = "busybox", .image_id = "sha256:1"};
 
     c.argv = argv;
     c.env = env;

@@ -15,9 +15,9 @@ struct fake_event {
     struct fake_event *next;
     int64_t time;
     uint64_t serial;
-    void (*timer_fn)(void *arg);  /* a timer or a post */
+    void (*timer_fn)(void *arg); /* a timer or a post */
     void *arg;
-    struct skl_http *http;        /* or an answer */
+    struct skl_http *http; /* or an answer */
 };
 
 struct skl_timer {
@@ -27,7 +27,7 @@ struct skl_timer {
 struct skl_http {
     struct fake_event e;
     struct fake *fake;
-    size_t request;               /* index */
+    size_t request; /* index */
     struct fake_answer answer;
     char *body, *headers;
     void (*done)(void *arg, const struct skl_http_response *res);
@@ -147,9 +147,10 @@ static void http_done(struct skl_http *h)
     res.request_sent = res.status || h->answer.sent;
     if (!res.status) {
         (void)snprintf(err.message, sizeof(err.message), "%s",
-                       err.kind == SKL_ERR_CANCELED ? "cancelled"
+                       err.kind == SKL_ERR_CANCELED  ? "cancelled"
                        : err.kind == SKL_ERR_TIMEOUT ? "timed out"
-                       : h->answer.sent ? "connection reset" : "connection refused");
+                       : h->answer.sent              ? "connection reset"
+                                                     : "connection refused");
         res.error = &err;
     }
     h->done(h->arg, &res);
@@ -177,7 +178,8 @@ static void record(struct fake *f, const struct skl_http_request *req)
     r->flags = req->flags;
     r->timeout = req->timeout_ns;
     for (const struct skl_http_header *h = req->headers; h && h->name; h++)
-        (void)snprintf(headers + strlen(headers), sizeof(headers) - strlen(headers), "%s: %s\n", h->name, h->value);
+        (void)snprintf(headers + strlen(headers), sizeof(headers) - strlen(headers), "%s: %s\n", h->name,
+                       h->value);
     r->headers = strdup(headers);
 }
 
@@ -208,8 +210,8 @@ static void choose_answer(struct fake *f, const struct fake_request *r, struct f
 }
 
 static struct skl_http *host_http_submit(void *ctx, const struct skl_http_request *req,
-                                         void (*done)(void *arg, const struct skl_http_response *res), void *arg,
-                                         struct skl_error *err)
+                                         void (*done)(void *arg, const struct skl_http_response *res),
+                                         void *arg, struct skl_error *err)
 {
     struct fake *f = ctx;
     struct skl_http *h;
@@ -442,8 +444,8 @@ static void take_list(struct skl_call *c, const struct skl_list_result *r)
     for (uint32_t i = 0; i < r->count; i++) {
         const struct skl_list_item *it = &r->items[i];
 
-        (void)snprintf(line, sizeof(line), "%s %s %s %s\n", it->container_id ? it->container_id : "-", it->handle,
-                       it->state, it->resource);
+        (void)snprintf(line, sizeof(line), "%s %s %s %s\n", it->container_id ? it->container_id : "-",
+                       it->handle, it->state, it->resource);
         c->items = realloc(c->items, strlen(c->items) + strlen(line) + 1);
         memcpy(c->items + strlen(c->items), line, strlen(line) + 1);
     }
@@ -532,7 +534,8 @@ void fake_stream_fini(struct skl_stream *s)
 
 void fake_init(struct fake *f)
 {
-    struct skl_host host = {.size = sizeof(host), .abi_major = SKL_ABI_MAJOR, .abi_minor = SKL_ABI_MINOR, .ctx = f};
+    struct skl_host host = {
+        .size = sizeof(host), .abi_major = SKL_ABI_MAJOR, .abi_minor = SKL_ABI_MINOR, .ctx = f};
 
     memset(f, 0, sizeof(*f));
     f->random = 42;

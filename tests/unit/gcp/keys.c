@@ -23,7 +23,8 @@ static void write_pem(EVP_PKEY *k, const EVP_CIPHER *cipher, char *out, size_t s
     BIO *bio = BIO_new(BIO_s_mem());
     int n;
 
-    CU_ASSERT_FATAL(PEM_write_bio_PKCS8PrivateKey(bio, k, cipher, cipher ? "pw" : NULL, cipher ? 2 : 0, NULL, NULL) == 1);
+    CU_ASSERT_FATAL(
+        PEM_write_bio_PKCS8PrivateKey(bio, k, cipher, cipher ? "pw" : NULL, cipher ? 2 : 0, NULL, NULL) == 1);
     n = BIO_read(bio, out, (int)size - 1);
     CU_ASSERT_FATAL(n > 0);
     out[n] = '\0';
@@ -83,8 +84,9 @@ bool keys_verify(const char *jwt, struct json_object **ret_header, struct json_o
     if (!dot || last == dot)
         return false;
     sig = gcp_base64_decode(last + 1, strlen(last + 1), &n);
-    ok = sig && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
-         EVP_DigestVerify(ctx, (unsigned char *)sig, n, (const unsigned char *)jwt, (size_t)(last - jwt)) == 1;
+    ok =
+        sig && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+        EVP_DigestVerify(ctx, (unsigned char *)sig, n, (const unsigned char *)jwt, (size_t)(last - jwt)) == 1;
     EVP_MD_CTX_free(ctx);
     free(sig);
     *ret_header = part(jwt, (size_t)(dot - jwt));
@@ -98,7 +100,8 @@ const char *keys_id_token(int64_t lifetime_s, int serial)
     struct gcp_str s = {0};
     char claims[128], *out = token[serial & 7];
 
-    (void)snprintf(claims, sizeof(claims), "{\"iat\":1000,\"exp\":%lld,\"n\":%d}", (long long)(1000 + lifetime_s), serial);
+    (void)snprintf(claims, sizeof(claims), "{\"iat\":1000,\"exp\":%lld,\"n\":%d}",
+                   (long long)(1000 + lifetime_s), serial);
     gcp_str_puts(&s, "e30.");
     gcp_str_put_base64url(&s, claims, strlen(claims));
     gcp_str_puts(&s, ".c2ln");
@@ -109,7 +112,8 @@ const char *keys_id_token(int64_t lifetime_s, int serial)
 
 char *keys_file(const char *extra)
 {
-    struct json_object *o = json_object_new_object(), *more = extra ? gcp_json_parse(extra, strlen(extra)) : NULL;
+    struct json_object *o = json_object_new_object(),
+                       *more = extra ? gcp_json_parse(extra, strlen(extra)) : NULL;
     char *text;
 
     gcp_json_put_str(o, "type", "service_account");
@@ -119,8 +123,7 @@ char *keys_file(const char *extra)
     gcp_json_put_str(o, "client_email", "runner@key-project.iam.gserviceaccount.com");
     gcp_json_put_str(o, "token_uri", "https://oauth2.googleapis.com/token");
     if (more) {
-        json_object_object_foreach(more, k, v)
-            json_object_object_add(o, k, json_object_get(v));
+        json_object_object_foreach(more, k, v) json_object_object_add(o, k, json_object_get(v));
     }
     text = strdup(gcp_json_text(o));
     json_object_put(more);
