@@ -251,6 +251,36 @@ static void test_pitfall_07_names(void)
     CU_ASSERT(strlen(nonce) == 40);
 }
 
+/* Pitfall 8: Docker's labels fit no label of the cloud, and none is tried: they live in the daemon's store.
+ */
+static void test_pitfall_08_labels(void)
+{
+    static const struct skl_kv labels[] = {{"com.example/x", "y"}, {"UPPER", "line\nbreak"}, {NULL, NULL}};
+    static const char legal[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    struct skl_container c = fake_container();
+    struct skl_instance *inst;
+    struct json_object *o;
+    char warning[200];
+
+    fake_init(&f);
+    inst = fake_open(&f, &err, "endpoint-url", "http://e", "project", "p", NULL);
+    c.labels = labels;
+    c.daemon_id = "Daemon With:Odd/Characters and much longer than any label of Google's cloud may ever be";
+    o = gcf_request_function(inst, &c, warning, sizeof(warning), &err);
+    UNIT_INT_EQ(json_object_object_length(gcp_json_get(o, "labels")), 5);
+    json_object_object_foreach(gcp_json_get(o, "labels"), key, value)
+    {
+        const char *text = json_object_get_string(value);
+
+        CU_ASSERT(strlen(key) <= 63 && strspn(key, legal) == strlen(key) && key[0] >= 'a' && key[0] <= 'z');
+        CU_ASSERT(strlen(text) <= 63 && strspn(text, legal) == strlen(text));
+        CU_ASSERT(strncmp(key, "goog-", 5) != 0);
+    }
+    json_object_put(o);
+    fake_close(&f, inst);
+    fake_fini(&f);
+}
+
 static void test_handle(void)
 {
     struct gcf_handle h = {.name = "projects/p/locations/l/functions/f", .uri = "https://u", .created = 5},
@@ -298,4 +328,4 @@ static void test_request_variants(void)
 
 UNIT_MAIN("gcf_config", UNIT(test_options), UNIT(test_caps), UNIT(test_pitfall_10_resources),
           UNIT(test_pitfall_09_environment), UNIT(test_environment_budget), UNIT(test_pitfall_07_names),
-          UNIT(test_handle), UNIT(test_request_variants))
+          UNIT(test_pitfall_08_labels), UNIT(test_handle), UNIT(test_request_variants))

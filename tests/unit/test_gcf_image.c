@@ -328,7 +328,8 @@ static void patch_rule(const char *state)
             "{\"name\":\"projects/acme/locations/us-central1/operations/p\",\"done\":true,\"response\":{}}"));
 }
 
-static void test_deploy(void)
+/* Pitfall 15: the mask names all that the body has, and nothing else is touched. */
+static void test_pitfall_15_deploy(void)
 {
     const struct fake_request *r;
     struct json_object *o;
@@ -356,6 +357,11 @@ static void test_deploy(void)
     r = fake_find(&f, "PATCH " SVC, 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(r->body, made_image()));
     CU_ASSERT_PTR_NULL(strstr(r->body, "r-1"));
+    o = gcp_json_parse(r->body, r->body_len);
+    UNIT_INT_EQ(json_object_object_length(o), 2);
+    CU_ASSERT_PTR_NOT_NULL(gcp_json_get(o, "template"));
+    UNIT_STR_EQ(gcp_json_str(o, "etag"), "e1");
+    json_object_put(o);
     end();
 }
 
@@ -477,5 +483,6 @@ static void test_layer_copy(void)
 }
 
 UNIT_MAIN("gcf_image", UNIT(test_references), UNIT(test_source), UNIT(test_layer_and_config),
-          UNIT(test_archives), UNIT(test_pitfall_30_service), UNIT(test_deploy), UNIT(test_deploy_again),
-          UNIT(test_revision_fails), UNIT(test_stale_etag), UNIT(test_refusals), UNIT(test_layer_copy))
+          UNIT(test_archives), UNIT(test_pitfall_30_service), UNIT(test_pitfall_15_deploy),
+          UNIT(test_deploy_again), UNIT(test_revision_fails), UNIT(test_stale_etag), UNIT(test_refusals),
+          UNIT(test_layer_copy))

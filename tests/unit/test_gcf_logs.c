@@ -7,6 +7,7 @@
 #include "gcp/fake.h"
 #include "cloud-run-functions/instance.h"
 #include "gcp/json.h"
+#include "plugins/gcp/logging.h"
 #include "gcp/str.h"
 
 #include <stdio.h>
@@ -218,6 +219,30 @@ static void test_pitfall_22_bounds(void)
     end();
 }
 
+/* Pitfall 23: a value is a value, whatever is in it. */
+static void test_pitfall_23_filter(void)
+{
+    struct gcp_str s = {0};
+
+    gcp_log_filter_add(&s, "a.b", "=", "x\" OR severity>=\"DEFAULT");
+    gcp_log_filter_add(&s, "c", ">=", "back\\slash\\\"");
+    UNIT_STR_EQ(gcp_str_get(&s), "a.b=\"x\\\" OR severity>=\\\"DEFAULT\" AND c>=\"back\\\\slash\\\\\\\"\"");
+    gcp_str_fini(&s);
+}
+
+/* Pitfall 24: with nothing there (yet) the answer comes at once and is empty: no waiting for what may never
+ * come. */
+static void test_pitfall_24_nothing_yet(void)
+{
+    begin("extended");
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    read_logs();
+    CU_ASSERT_FALSE(call.failed);
+    UNIT_STR_EQ(text(), "");
+    CU_ASSERT(call.time < FAKE_SEC + 10 * FAKE_MS);
+    end();
+}
+
 static void test_credit(void)
 {
     begin("strict");
@@ -338,5 +363,6 @@ static void test_errors(void)
 }
 
 UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
-          UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_credit),
-          UNIT(test_time_limit), UNIT(test_huge_page), UNIT(test_large), UNIT(test_errors))
+          UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_pitfall_23_filter),
+          UNIT(test_pitfall_24_nothing_yet), UNIT(test_credit), UNIT(test_time_limit), UNIT(test_huge_page),
+          UNIT(test_large), UNIT(test_errors))

@@ -368,7 +368,7 @@ static char *create_in_background(void)
     return handle;
 }
 
-static void test_background_start_waits(void)
+static void test_pitfall_29_start_waits(void)
 {
     char text[4096], *handle;
 
@@ -470,6 +470,6 @@ static void test_background_kill_and_remove(void)
 UNIT_MAIN("gcf_run", UNIT(test_exit_code), UNIT(test_restart), UNIT(test_second_start_refused),
           UNIT(test_kill), UNIT(test_agent_message), UNIT(test_pitfall_25_forbidden),
           UNIT(test_pitfall_27_once), UNIT(test_pitfall_28_busy), UNIT(test_refused_connection),
-          UNIT(test_shutdown_keeps_run), UNIT(test_remove_ends_run), UNIT(test_background_start_waits),
+          UNIT(test_shutdown_keeps_run), UNIT(test_remove_ends_run), UNIT(test_pitfall_29_start_waits),
           UNIT(test_background_failure), UNIT(test_background_after_restart),
           UNIT(test_background_kill_and_remove))

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void test_encodings(void)
+/* Pitfall 14, the sender's side: nothing of a value is taken for syntax of the URL. */
+static void test_pitfall_14_encodings(void)
 {
     struct gcp_str s = {0};
     char *text;
@@ -24,7 +25,8 @@ static void test_encodings(void)
     gcp_str_puts(&s, "u?");
     gcp_str_put_pair(&s, "a b", "c&d=\xc3\xa9");
     gcp_str_put_pair(&s, "e", "~-._");
-    UNIT_STR_EQ(gcp_str_get(&s), "u?a%20b=c%26d%3D%C3%A9&e=~-._");
+    gcp_str_put_pair(&s, "p", "../a/%2F;\"");
+    UNIT_STR_EQ(gcp_str_get(&s), "u?a%20b=c%26d%3D%C3%A9&e=~-._&p=..%2Fa%2F%252F%3B%22");
     gcp_str_fini(&s);
     gcp_str_put_base64(&s, "\xff\xfe\xfd\xfc", 4);
     gcp_str_puts(&s, " ");
@@ -241,5 +243,5 @@ static void test_trusted_urls(void)
     CU_ASSERT_FALSE(gcp_url_trusted("", "googleapis.com"));
 }
 
-UNIT_MAIN("gcp_base", UNIT(test_encodings), UNIT(test_times), UNIT(test_utf8), UNIT(test_pitfall_13_json),
-          UNIT(test_jwt), UNIT(test_credential_files), UNIT(test_trusted_urls))
+UNIT_MAIN("gcp_base", UNIT(test_pitfall_14_encodings), UNIT(test_times), UNIT(test_utf8),
+          UNIT(test_pitfall_13_json), UNIT(test_jwt), UNIT(test_credential_files), UNIT(test_trusted_urls))
