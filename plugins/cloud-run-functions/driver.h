@@ -24,6 +24,7 @@ struct json_object;
 struct gcf_baked;
 struct gcf_cleanup;
 struct gcf_deploy;
+struct gcf_log_share;
 struct gcf_run;
 struct gcf_removal;
 
@@ -58,7 +59,8 @@ struct skl_instance {
     struct gcf_run *runs;       /* by container, hash (run.c) */
     struct gcf_layer layer;     /* with "deploy": "image" (bake.c) */
     struct gcf_baked *baked;
-    struct gcf_cleanup *cleanups; /* deletions nobody waits for (cleanup.c) */
+    struct gcf_log_share *log_share; /* a read that waits for its turn (log_share.c) */
+    struct gcf_cleanup *cleanups;    /* deletions nobody waits for (cleanup.c) */
     struct skl_timer *resume_timer;
 };
 

@@ -23,6 +23,8 @@ gcf_sources = \
 	plugins/cloud-run-functions/instance.h \
 	plugins/cloud-run-functions/layer.c \
 	plugins/cloud-run-functions/list.c \
+	plugins/cloud-run-functions/log_share.c \
+	plugins/cloud-run-functions/log_share.h \
 	plugins/cloud-run-functions/logs.c \
 	plugins/cloud-run-functions/patch.c \
 	plugins/cloud-run-functions/patch.h \

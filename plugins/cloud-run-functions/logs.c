@@ -15,6 +15,7 @@
  */
 #include "cloud-run-functions/driver.h"
 #include "cloud-run-functions/function.h"
+#include "cloud-run-functions/log_share.h"
 #include "gcp/json.h"
 #include "gcp/logging.h"
 
@@ -41,6 +42,7 @@ struct logs {
     int64_t credit;   /* what the reader takes at least; 0: wait for more */
     size_t next, end; /* lines [next, end) of the batch are being pushed */
     bool last, any;   /* no page follows; something was read */
+    struct gcf_log_member shared;
 };
 
 static void logs_get(struct logs *l);
@@ -52,6 +54,7 @@ static void logs_destroy(struct gcf_op *op)
     const struct skl_host *host = op->inst->host;
 
     gcp_call_cancel(l->call);
+    gcf_log_share_leave(&l->shared);
     if (l->timer)
         host->timer_stop(host->ctx, l->timer);
     if (l->out)
@@ -150,9 +153,10 @@ static void on_time_up(void *arg)
     struct skl_error err;
 
     l->timer = NULL;
-    if (!l->call)
+    if (!l->call && !l->shared.share)
         return; /* all is read; the reader takes its time */
     gcp_call_cancel(l->call);
+    gcf_log_share_leave(&l->shared);
     l->call = NULL;
     if (l->any) {
         logs_flush(l, true);
@@ -231,8 +235,9 @@ static void logs_get(struct logs *l)
 
 /* ---- from the host ---- */
 
-static void add_output_logs(struct gcp_str *filter, const struct skl_instance *inst)
+void gcf_log_filter_begin(struct gcp_str *filter, const struct skl_instance *inst)
 {
+    gcp_log_filter_add(filter, "resource.type", "=", "cloud_run_revision");
     gcp_log_filter_add(filter, "resource.labels.location", "=", inst->config.region);
     gcp_str_printf(filter,
                    " AND (logName=\"projects/%s/logs/run.googleapis.com%%2Fstdout\" OR "
@@ -240,7 +245,7 @@ static void add_output_logs(struct gcp_str *filter, const struct skl_instance *i
                    inst->project, inst->project);
 }
 
-static void add_time(struct gcp_str *filter, const char *op, int64_t wall_ns)
+void gcf_log_filter_time(struct gcp_str *filter, const char *op, int64_t wall_ns)
 {
     char text[GCP_TIME_MAX];
 
@@ -248,41 +253,75 @@ static void add_time(struct gcp_str *filter, const char *op, int64_t wall_ns)
     gcp_log_filter_add(filter, "timestamp", op, text);
 }
 
-static char *logs_filter(const struct skl_instance *inst, const struct skl_logs_req *req)
+/* Without a lower bound the search goes through 30 days: a container has printed nothing before it was made.
+ */
+static int64_t since_of(const struct skl_instance *inst, const struct skl_logs_req *req)
+{
+    struct gcf_handle h;
+
+    if (!inst->config.extended || !gcf_handle_read(&h, req->container->handle) ||
+        h.created <= CREATED_SLACK || req->since >= h.created - CREATED_SLACK)
+        return req->since;
+    return h.created - CREATED_SLACK;
+}
+
+static char *logs_filter(const struct skl_instance *inst, const struct gcf_log_member *m)
 {
     struct gcp_str f = {0};
-    struct gcf_handle h;
-    char id[GCF_ID_MAX];
-    int64_t since = req->since;
 
-    gcf_function_id(req->container->id, id);
-    gcp_log_filter_add(&f, "resource.type", "=", "cloud_run_revision");
-    gcp_log_filter_add(&f, "resource.labels.service_name", "=", id);
-    if (inst->config.extended) {
-        add_output_logs(&f, inst);
-        /* Without a lower bound the search goes through 30 days. */
-        if (gcf_handle_read(&h, req->container->handle) && h.created > CREATED_SLACK &&
-            since < h.created - CREATED_SLACK)
-            since = h.created - CREATED_SLACK;
-    }
-    if (since > 0)
-        add_time(&f, ">=", since);
-    if (req->until > 0)
-        add_time(&f, "<=", req->until);
+    if (inst->config.extended)
+        gcf_log_filter_begin(&f, inst);
+    else
+        gcp_log_filter_add(&f, "resource.type", "=", "cloud_run_revision");
+    gcp_log_filter_add(&f, "resource.labels.service_name", "=", m->service);
+    if (m->since > 0)
+        gcf_log_filter_time(&f, ">=", m->since);
+    if (m->until > 0)
+        gcf_log_filter_time(&f, "<=", m->until);
     return gcp_str_take(&f);
+}
+
+static void on_shared(void *arg, const struct skl_error *err)
+{
+    struct logs *l = arg;
+
+    l->any = true;
+    if (!err) {
+        logs_flush(l, true);
+    } else if (err->kind == SKL_ERR_TOO_LARGE) {
+        gcp_log_batch_fini(&l->batch);
+        l->any = false;
+        logs_get(l);
+    } else {
+        logs_end(l, err);
+    }
+}
+
+static bool logs_begin(struct logs *l)
+{
+    struct skl_instance *inst = l->op.inst;
+
+    l->filter = logs_filter(inst, &l->shared);
+    if (!l->filter)
+        return false;
+    l->timer = inst->host->timer_start(inst->host->ctx, inst->config.log_timeout, on_time_up, l);
+    if (inst->config.extended && l->tail < 0 && gcf_log_share_wanted(inst))
+        return gcf_log_share_join(inst, &l->shared);
+    logs_get(l);
+    return true;
 }
 
 void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl_logs_req *req)
 {
     struct logs *l;
+    struct skl_error err;
 
     if (req->tail == 0) {
         inst->host->complete(inst->host->ctx, call, NULL, NULL);
         return;
     }
     l = calloc(1, sizeof(*l));
-    if (!l || !(l->filter = logs_filter(inst, req))) {
-        free(l);
+    if (!l) {
         gcf_refuse(inst, call, SKL_ERR_INTERNAL, "out of memory");
         return;
     }
@@ -290,7 +329,15 @@ void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl
     l->credit = 1; /* the first push tells how much there really is */
     l->tail = req->tail;
     l->page_size = req->tail > 0 && req->tail < PAGE_SIZE ? (int)req->tail : PAGE_SIZE;
+    l->shared.since = since_of(inst, req);
+    l->shared.until = req->until;
+    l->shared.batch = &l->batch;
+    l->shared.done = on_shared;
+    l->shared.arg = l;
+    gcf_function_id(req->container->id, l->shared.service);
     gcf_op_begin(&l->op, inst, call, logs_destroy);
-    l->timer = inst->host->timer_start(inst->host->ctx, inst->config.log_timeout, on_time_up, l);
-    logs_get(l);
+    if (logs_begin(l))
+        return;
+    (void)gcp_error(&err, SKL_ERR_INTERNAL, "read logs: out of memory");
+    logs_end(l, &err);
 }

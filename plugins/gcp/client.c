@@ -197,7 +197,7 @@ struct gcp_call *gcp_call_start(struct gcp_client *c, const struct gcp_request *
     if (c->calls)
         c->calls->prev = call;
     c->calls = call;
-    call->step = STEP_GATE;
+    call->step = req->gate_taken ? STEP_TOKEN : STEP_GATE;
     call_advance(call);
     return call;
 }
@@ -242,8 +242,7 @@ static void call_later(struct gcp_call *call, enum step step, int64_t delay)
 
 /* ---- gate ---- */
 
-/* How long to wait before the request may go; takes the turn. */
-static int64_t gate_wait(struct gcp_gate *g, int64_t now)
+int64_t gcp_gate_take(struct gcp_gate *g, int64_t now)
 {
     int64_t burst = now < g->paced_until ? 1 : g->burst;
     int64_t start = now < g->closed_until ? g->closed_until : now, ahead;
@@ -255,6 +254,13 @@ static int64_t gate_wait(struct gcp_gate *g, int64_t now)
     ahead = g->theoretical - (burst - 1) * g->pace;
     g->theoretical += g->pace;
     return (ahead > start ? ahead : start) - now;
+}
+
+int64_t gcp_gate_peek(const struct gcp_gate *g, int64_t now)
+{
+    struct gcp_gate copy = *g;
+
+    return gcp_gate_take(&copy, now);
 }
 
 static void gate_refused(struct gcp_gate *g, int64_t now, int64_t delay)
@@ -444,7 +450,7 @@ static void call_advance(struct gcp_call *call)
 
     if (call->step == STEP_GATE) {
         if (call->gate)
-            wait = gate_wait(call->gate, now);
+            wait = gcp_gate_take(call->gate, now);
         if (now + wait >= call->deadline) {
             call_give_up(call);
             return;

@@ -57,6 +57,7 @@ struct gcp_request {
     enum gcp_policy policy;
     struct gcp_gate *gate;   /* may be NULL */
     int64_t deadline;        /* monotonic; 0: GCP_CALL_TIMEOUT from now */
+    bool gate_taken;         /* the turn at the gate was taken (gcp_gate_take) and waited for */
     int64_t attempt_timeout; /* 0: GCP_ATTEMPT_TIMEOUT */
     size_t max_response;     /* 0: 4 MiB */
     bool no_auth;
@@ -77,6 +78,10 @@ struct gcp_reply {
     const struct skl_http_response *response; /* for headers; set when error is NULL */
 };
 typedef void (*gcp_reply_fn)(void *arg, const struct gcp_reply *reply);
+
+/* How long a request has to wait from now: takes the turn, or just looks. */
+int64_t gcp_gate_take(struct gcp_gate *g, int64_t now);
+int64_t gcp_gate_peek(const struct gcp_gate *g, int64_t now);
 
 /* Sets up a zeroed client: gates, universe. */
 void gcp_client_init(struct gcp_client *c, const struct skl_host *host);

@@ -79,29 +79,52 @@ static bool line_init(struct gcp_log_line *l, struct json_object *e, const char 
     return true;
 }
 
+static bool batch_grow(struct gcp_log_batch *b)
+{
+    size_t cap = b->cap ? b->cap * 2 : 64;
+    void *p;
+
+    if (b->n < b->cap)
+        return true;
+    p = realloc(b->lines, cap * sizeof(*b->lines));
+    if (!p)
+        return false;
+    b->lines = p;
+    b->cap = cap;
+    return true;
+}
+
 static bool batch_add_entry(struct gcp_log_batch *b, struct json_object *e)
 {
     const char *when = gcp_json_str(e, "timestamp");
-    size_t len, cap;
+    size_t len;
     const char *text = entry_text(e, &len);
     int64_t time;
-    void *p;
 
     if (!when)
         when = gcp_json_str(e, "receiveTimestamp");
     if (!text || !when || !gcp_time_parse(when, &time))
         return true;
-    if (b->n == b->cap) {
-        cap = b->cap ? b->cap * 2 : 64;
-        p = realloc(b->lines, cap * sizeof(*b->lines));
-        if (!p)
-            return false;
-        b->lines = p;
-        b->cap = cap;
-    }
-    if (!line_init(&b->lines[b->n], e, text, len, time))
+    if (!batch_grow(b) || !line_init(&b->lines[b->n], e, text, len, time))
         return false;
     b->bytes += b->lines[b->n++].len;
+    return true;
+}
+
+bool gcp_log_batch_copy(struct gcp_log_batch *b, const struct gcp_log_line *line)
+{
+    struct gcp_log_line copy = {.time = line->time, .stream = line->stream, .len = line->len};
+
+    copy.insert_id = strdup(line->insert_id);
+    copy.service = strdup(line->service);
+    copy.data = malloc(line->len + 1);
+    if (!copy.insert_id || !copy.service || !copy.data || !batch_grow(b)) {
+        line_fini(&copy);
+        return false;
+    }
+    memcpy(copy.data, line->data, line->len + 1);
+    b->lines[b->n++] = copy;
+    b->bytes += copy.len;
     return true;
 }
 

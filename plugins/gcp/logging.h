@@ -27,6 +27,8 @@ struct gcp_log_batch {
 /* Adds what a page of entries:list holds. Entries without text (audit, request logs) are passed over. False:
  * memory. */
 bool gcp_log_batch_add(struct gcp_log_batch *b, struct json_object *page);
+/* Adds a copy of a line. False: memory. */
+bool gcp_log_batch_copy(struct gcp_log_batch *b, const struct gcp_log_line *line);
 /* By time, then insertId; entries that are there twice are dropped. */
 void gcp_log_batch_sort(struct gcp_log_batch *b);
 void gcp_log_batch_fini(struct gcp_log_batch *b);

@@ -97,29 +97,28 @@ static void test_strict(void)
     end();
 }
 
+/* clang-format off */
+static const char mixed_page[] =
+    "{\"entries\":["
+    ENTRY("01", "a", "stderr", TEXT("e")) ","
+    ENTRY("02", "b", "stdout", TEXT("o")) ","
+    ENTRY("03", "c", "requests", "\"httpRequest\":{\"status\":200}") ","
+    ENTRY("04", "d", "x", "\"protoPayload\":{\"@type\":\"audit\"}")
+    "]}";
+/* clang-format on */
+
 /* Pitfall 20: stdout and stderr apart; audit, system and request entries stay out. */
 static void test_pitfall_20_extended(void)
 {
     begin("extended");
-    fake_on(
-        &f, LOGS, 1,
-        ANSWER(
-            200,
-            "{\"entries\":[" ENTRY("01", "a", "stderr", TEXT("e")) "," ENTRY(
-                "02", "b", "stdout",
-                TEXT(
-                    "o")) "," ENTRY("03", "c", "requests",
-                                    "\"httpRequest\":{\"status\":200}") "," ENTRY("04", "d", "x",
-                                                                                  "\"protoPayload\":{\"@"
-                                                                                  "type\":\"audit\"}") "]}"));
+    fake_on(&f, LOGS, 1, ANSWER(200, mixed_page));
     read_logs();
-    UNIT_STR_EQ(
-        sent(0, "filter"),
-        "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"skls-0123456789ab\" AND "
-        "resource.labels.location=\"us-central1\" AND "
-        "(logName=\"projects/acme/logs/run.googleapis.com%2Fstdout\" OR "
-        "logName=\"projects/acme/logs/run.googleapis.com%2Fstderr\") AND "
-        "timestamp>=\"2025-12-31T23:59:00.000000000Z\"");
+    UNIT_STR_EQ(sent(0, "filter"), "resource.type=\"cloud_run_revision\" AND "
+                                   "resource.labels.location=\"us-central1\" AND "
+                                   "(logName=\"projects/acme/logs/run.googleapis.com%2Fstdout\" OR "
+                                   "logName=\"projects/acme/logs/run.googleapis.com%2Fstderr\") AND "
+                                   "resource.labels.service_name=\"skls-0123456789ab\" AND "
+                                   "timestamp>=\"2025-12-31T23:59:00.000000000Z\"");
     UNIT_STR_EQ(text(), "2:e\n1:o\n");
     end();
 }
@@ -337,6 +336,133 @@ static void test_large(void)
     free(line);
 }
 
+#define READERS 20
+
+static struct reader {
+    struct skl_container c;
+    char id[65];
+    struct skl_call call;
+    struct skl_stream stream;
+    struct skl_logs_req req;
+} readers[READERS];
+
+/* The quota is used up, and many want to read. */
+static void begin_readers(void)
+{
+    begin("extended");
+    inst->config.log_timeout = 30 * FAKE_SEC;
+    inst->client.log_reads.paced_until = 1000 * FAKE_SEC;
+    container.handle = "{\"function\":\"" FN "\"}";
+    for (int i = 0; i < READERS; i++) {
+        struct reader *r = &readers[i];
+
+        memset(r, 0, sizeof(*r));
+        r->c = container;
+        (void)snprintf(r->id, sizeof(r->id), "%012d%052d", i, 0);
+        r->c.id = r->id;
+        r->stream.credit = 100;
+        r->req = req;
+        r->req.container = &r->c;
+        r->req.out = &r->stream;
+        r->req.since = FAKE_WALL + (i == 7 ? 5 * FAKE_SEC : 0);
+        r->req.until = i == 3 ? FAKE_WALL + 2 * FAKE_SEC : 0;
+    }
+}
+
+static void read_all(void)
+{
+    for (int i = 0; i < READERS; i++)
+        gcf_driver.ops->logs(inst, &readers[i].call, &readers[i].req);
+}
+
+static void end_readers(void)
+{
+    for (int i = 0; i < READERS; i++) {
+        CU_ASSERT_TRUE(readers[i].call.done);
+        fake_stream_fini(&readers[i].stream);
+    }
+    end();
+}
+
+#define LINE(when, n, id, what)                                                                              \
+    "{\"timestamp\":\"2026-01-01T00:00:" when "Z\",\"insertId\":\"" id                                       \
+    "\",\"resource\":{\"labels\":{\"service_name\":\"skls-0000000000" n "\"}},\"textPayload\":\"" what "\"}"
+
+/* clang-format off */
+static const char shared_page_1[] =
+    "{\"entries\":["
+    LINE("02", "03", "b", "3b") ","
+    LINE("01", "03", "a", "3a") ","
+    LINE("01", "07", "c", "too early")
+    "],\"nextPageToken\":\"n\"}";
+static const char shared_page_2[] =
+    "{\"entries\":["
+    LINE("06", "07", "d", "7d") ","
+    LINE("02", "03", "b", "3b") ","
+    LINE("03", "03", "x", "too late") ","
+    LINE("01", "99", "e", "nobody's")
+    "]}";
+/* clang-format on */
+#define EXHAUSTED "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"m\"}}"
+#define DENIED    "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"
+
+/* Pitfall 18: twenty readers, two queries; each gets its own lines. */
+static void test_pitfall_18_shared(void)
+{
+    begin_readers();
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}")); /* the first goes alone */
+    fake_on(&f, LOGS, 1, ANSWER(429, EXHAUSTED));
+    fake_on(&f, LOGS, 1, ANSWER(200, shared_page_1));
+    fake_on(&f, LOGS, 1, ANSWER(200, shared_page_2));
+    read_all();
+    gcf_driver.ops->cancel(inst, &readers[5].call); /* one leaves before */
+    fake_pass(&f, 20 * FAKE_SEC);
+    UNIT_INT_EQ(f.n_requests, 4);
+    UNIT_STR_EQ(readers[3].stream.text, "1:3a\n1:3b\n");
+    UNIT_STR_EQ(readers[7].stream.text, "1:7d\n");
+    CU_ASSERT_PTR_NULL(readers[9].stream.text);
+    CU_ASSERT_FALSE(readers[9].call.failed);
+    CU_ASSERT_PTR_NOT_NULL(strstr(sent(1, "filter"), "timestamp>=\"2026-01-01T00:00:00.000000000Z\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(sent(1, "filter"), "service_name=\"skls-000000000019\" OR "));
+    CU_ASSERT_PTR_NULL(strstr(sent(1, "filter"), "skls-000000000005"));
+    end_readers();
+}
+
+/* Too much for all together: each reads alone, at the quota's pace. */
+static void test_shared_too_large(void)
+{
+    begin_readers();
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    fake_on(&f, LOGS, 1, ((struct fake_answer){.status = 200, .body = "{", .truncated = true}));
+    fake_on(&f, LOGS, 19, ANSWER(200, "{\"entries\":[" LINE("06", "07", "d", "x") "]}"));
+    read_all();
+    fake_pass(&f, 25 * FAKE_SEC);
+    UNIT_INT_EQ(f.n_requests, 21);
+    UNIT_STR_EQ(readers[9].stream.text, "1:x\n");
+    end_readers();
+}
+
+/* A failure is everybody's. When all leave, nothing is asked. */
+static void test_shared_ends(void)
+{
+    begin_readers();
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    fake_on(&f, LOGS, 1, ANSWER(403, DENIED));
+    read_all();
+    fake_pass(&f, 25 * FAKE_SEC);
+    UNIT_INT_EQ(readers[9].call.err.kind, SKL_ERR_FORBIDDEN);
+    end_readers();
+
+    begin_readers();
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    read_all();
+    for (int i = 1; i < READERS; i++)
+        gcf_driver.ops->cancel(inst, &readers[i].call);
+    fake_pass(&f, 25 * FAKE_SEC);
+    UNIT_INT_EQ(f.n_requests, 1);
+    end_readers();
+}
+
 static void test_errors(void)
 {
     begin("strict");
@@ -365,4 +491,5 @@ static void test_errors(void)
 UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
           UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_pitfall_23_filter),
           UNIT(test_pitfall_24_nothing_yet), UNIT(test_credit), UNIT(test_time_limit), UNIT(test_huge_page),
-          UNIT(test_large), UNIT(test_errors))
+          UNIT(test_large), UNIT(test_pitfall_18_shared), UNIT(test_shared_too_large), UNIT(test_shared_ends),
+          UNIT(test_errors))
