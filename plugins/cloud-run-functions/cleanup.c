@@ -90,6 +90,19 @@ void gcf_cleanup(struct skl_instance *inst, const char *name, bool late)
     note(inst);
 }
 
+void gcf_cleanup_forget(struct skl_instance *inst, const char *name)
+{
+    struct gcf_cleanup *c = inst->cleanups;
+
+    while (c && strcmp(c->name, name))
+        c = c->next;
+    if (!c)
+        return;
+    gcf_removal_stop(c->removal);
+    cleanup_free(c);
+    note(inst);
+}
+
 static void on_resume(void *arg)
 {
     struct skl_instance *inst = arg;

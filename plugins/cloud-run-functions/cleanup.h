@@ -14,6 +14,8 @@
 
 /* Begins to delete `name` and remembers it. late: see removal.h. */
 void gcf_cleanup(struct skl_instance *inst, const char *name, bool late);
+/* Somebody makes that function anew: not ours to delete any more. */
+void gcf_cleanup_forget(struct skl_instance *inst, const char *name);
 /* Takes up what an earlier process left. Runs from a timer: open() does no I/O. */
 void gcf_cleanup_resume(struct skl_instance *inst);
 void gcf_cleanup_fini(struct skl_instance *inst);

@@ -219,6 +219,25 @@ static void deploy_foreign(struct gcf_deploy *d, const struct gcf_function *f)
     deploy_fail(d, &err, false);
 }
 
+static void on_old_gone(void *arg, const struct skl_error *err)
+{
+    struct gcf_deploy *d = arg;
+
+    d->removal = NULL;
+    if (err)
+        deploy_fail(d, err, false);
+    else
+        deploy_submit(d);
+}
+
+/* What an earlier process of this daemon left unfinished has failed: away with it, and once more. */
+static void deploy_redo(struct gcf_deploy *d)
+{
+    d->removal = gcf_removal_start(d->inst, d->handle.name, false, on_old_gone, d);
+    if (!d->removal)
+        deploy_no_memory(d, false);
+}
+
 static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
 {
     struct skl_error err;
@@ -239,6 +258,10 @@ static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
         }
         return;
     case GCF_STATE_FAILED:
+        if (d->resumed && !d->posts) {
+            deploy_redo(d);
+            return;
+        }
         (void)gcp_error(&err, SKL_ERR_INTERNAL, "%s: the function is %s: %s", d->what, f->state_text,
                         *f->message ? f->message : "no reason was given");
         deploy_fail(d, &err, true);
@@ -420,6 +443,7 @@ struct gcf_deploy *gcf_deploy_begin(struct skl_instance *inst, const struct skl_
     if (!d)
         return NULL;
     HASH_ADD_STR(inst->deploys, container_id, d);
+    gcf_cleanup_forget(inst, d->handle.name); /* of an earlier try: LOOK or ALREADY_EXISTS settle it */
     gcf_deploy_watch(d, w);
     d->resumed = resumed;
     if (d->image)
@@ -450,7 +474,10 @@ bool gcf_deploy_drop(struct gcf_deploy *d)
 {
     bool late = d->step == STEP_POST || d->late;
 
-    deploy_free(d);
+    deploy_stop(d);
+    d->forget = true;
+    (void)gcp_error(&d->error, SKL_ERR_CANCELED, "%s: given up", d->what);
+    deploy_end(d, STEP_FAILED);
     return late;
 }
 

@@ -168,13 +168,13 @@ static bool run_again(struct gcf_run *r, const struct skl_http_response *res)
     const struct skl_host *host = r->inst->host;
     int64_t delay = (int64_t)((double)r->delay * (0.5 + gcp_random(host)));
 
-    if (!gcf_run_turned_away(res) || delay >= run_patience(r, res))
+    if (!gcf_run_turned_away(res))
         return false;
-    if (res->status == 401 && r->inst->auth) {
-        if (r->reauthed)
-            return false;
+    if (res->status == 401 && r->token && !r->reauthed) { /* not this token: one more try with a fresh one */
         r->reauthed = true;
         gcp_auth_drop(r->inst->auth, r->token);
+    } else if (delay >= run_patience(r, res)) {
+        return false;
     }
     r->delay = r->delay * 2 > AGAIN_MAX ? AGAIN_MAX : r->delay * 2;
     r->timer = host->timer_start(host->ctx, delay, run_get_token, r);

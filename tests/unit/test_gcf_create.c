@@ -327,6 +327,60 @@ static void test_resumed(void)
     end();
 }
 
+/* A daemon that was killed had begun it, and it failed since: it is made anew. */
+static void test_resumed_failed(void)
+{
+    begin("wait");
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "FAILED", NULL, NULL)));
+    fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
+    fake_on(&f, POST, 1, ANSWER(200, done(0, function(1, "ACTIVE", URI, NULL))));
+    create(true);
+    fake_run(&f, &call.done, 10 * FAKE_SEC);
+    check_ready();
+    end();
+}
+
+/* A deletion left over from an earlier try must not hit the function that is made now. */
+static void test_cleanup_gives_way(void)
+{
+    static const char left[] = "[\"" FN "\"]";
+
+    begin("wait");
+    fake_close(&f, inst);
+    CU_ASSERT_EQUAL(f.host.kv_put(&f, "cleanup", left, strlen(left), &err), 0);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", NULL);
+    fake_on(&f, DEL, 1, ANSWER(503, "later"));
+    fake_pass(&f, 10 * FAKE_MS);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, NULL)));
+    create(true);
+    fake_run(&f, &call.done, 10 * FAKE_SEC);
+    check_ready();
+    fake_pass(&f, 60 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    end();
+}
+
+/* Removed while it is being made: the create ends, too. */
+static void test_remove_in_mid_create(void)
+{
+    struct skl_remove_req req = {.size = sizeof(req), .container = &container};
+    struct skl_call gone = {.done = false};
+
+    begin("wait");
+    fake_on(&f, POST, 1, ANSWER(200, PENDING));
+    fake_on(&f, POLL, FAKE_ALWAYS, ANSWER(200, PENDING));
+    fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
+    create(false);
+    fake_pass(&f, FAKE_SEC);
+    gcf_driver.ops->remove(inst, &gone, &req);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_CANCELED);
+    fake_run(&f, &gone.done, 10 * FAKE_SEC);
+    CU_ASSERT_FALSE(gone.failed);
+    CU_ASSERT_PTR_NULL(f.events);
+    end();
+}
+
 /* Cancelled in mid-create: the call ends at once, and what was made goes. */
 static void test_cancel(void)
 {
@@ -425,5 +479,7 @@ static void test_background(void)
 UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done),
           UNIT(test_pitfall_02_operation_codes), UNIT(test_pitfall_03_polling_trouble),
           UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
-          UNIT(test_pitfall_12_no_uri), UNIT(test_refused_runtime), UNIT(test_resumed), UNIT(test_cancel),
-          UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives), UNIT(test_background))
+          UNIT(test_pitfall_12_no_uri), UNIT(test_refused_runtime), UNIT(test_resumed),
+          UNIT(test_resumed_failed), UNIT(test_cleanup_gives_way), UNIT(test_remove_in_mid_create),
+          UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives),
+          UNIT(test_background))

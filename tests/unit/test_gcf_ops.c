@@ -283,6 +283,35 @@ static void test_private_function(void)
     free(text);
 }
 
+/* A token that the function refuses (revoked, keys rotated) is replaced once, however old the function is. */
+static void test_private_function_token_refused(void)
+{
+    char *text = keys_file(NULL), answer[2][700];
+    struct skl_start_req req = {.size = sizeof(req), .container = &container};
+
+    fake_init(&f);
+    memset(&call, 0, sizeof(call));
+    container = fake_container();
+    container.run = 1;
+    container.handle = "{\"function\":\"" FN "\",\"uri\":\"https://f.run.app\"}";
+    inst = fake_open(&f, &err, "credentials", keys_write("sa.json", text), NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(answer[i], sizeof(answer[i]), "{\"id_token\":\"%s\"}", keys_id_token(3600, i));
+        fake_on(&f, "POST https://oauth2.googleapis.com/token", 1, ANSWER(200, answer[i]));
+    }
+    fake_on(&f, "POST https://f.run.app", 2, ANSWER(401, "<html>401</html>"));
+    gcf_driver.ops->start(inst, &call, &req);
+    fake_pass(&f, 60 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, "POST https://f.run.app"), 2);
+    UNIT_INT_EQ(f.n_ended, 1);
+    UNIT_INT_EQ(f.ended[0].kind, SKL_END_FAILED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.ended[0].reason, "roles/run.invoker"));
+    fake_close(&f, inst);
+    fake_call_fini(&call);
+    fake_fini(&f);
+    free(text);
+}
+
 /* On Google's machines the project is asked of the metadata server, once, and operations wait for it. */
 static void test_project_from_metadata(void)
 {
@@ -341,4 +370,5 @@ static void test_no_credentials(void)
 
 UNIT_MAIN("gcf_ops", UNIT(test_pitfall_06_remove), UNIT(test_remove_unavailable), UNIT(test_pitfall_11_list),
           UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function),
-          UNIT(test_project_from_metadata), UNIT(test_no_credentials))
+          UNIT(test_private_function_token_refused), UNIT(test_project_from_metadata),
+          UNIT(test_no_credentials))

@@ -184,4 +184,27 @@ static void test_failures_and_cancels(void)
     }
 }
 
-UNIT_MAIN("gcf_storm", UNIT(test_calm), UNIT(test_faults), UNIT(test_failures_and_cancels))
+/* The daemon ends in the middle of everything, and starts again. */
+static void test_abrupt_end(void)
+{
+    for (uint64_t seed = 21; seed <= 60; seed++) {
+        begin(10, 10, seed & 1 ? "wait" : "background", seed);
+        for (int i = 0; i < MANY; i++) {
+            all[i].begins = f.mono + (i % 20) * FAKE_SEC / 2;
+            all[i].cancels = i % 5 ? 0 : all[i].begins + (i % 7) * FAKE_SEC;
+        }
+        for (uint64_t round = 0; round < seed * 12; round++) {
+            for (int i = 0; i < MANY; i++)
+                step(&all[i]);
+            fake_pass(&f, 100 * FAKE_MS);
+        }
+        fake_close(&f, inst);
+        inst = fake_open(&f, &err, "endpoint-url", CLOUD_BASE, "project", "acme", NULL);
+        fake_pass(&f, 10 * FAKE_SEC);
+        end();
+    }
+    CU_PASS("no use of what is freed, nothing lost: the sanitizers tell");
+}
+
+UNIT_MAIN("gcf_storm", UNIT(test_calm), UNIT(test_faults), UNIT(test_failures_and_cancels),
+          UNIT(test_abrupt_end))
