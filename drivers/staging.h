@@ -1,0 +1,67 @@
+/*
+ * drivers/staging.h - files that were copied into a container while no agent could take them.
+ *
+ * `docker cp` into a created or exited container is kept on disk, one tar per upload in the order they came, and
+ * delivered through the agent before the next run's process starts. A tar the agent captured at exit lies beside
+ * them as the oldest layer. A view over these tars answers HEAD and GET when no agent is connected: the newest
+ * entry of a path wins.
+ *
+ * Layout: <dir>/<container id>/<seq>.tar with <seq>.json ({"path":..., flags}) and exit.tar. The .json is written
+ * last: an upload without one was cut off and is removed when the directory is next read.
+ *
+ * Blocking tar work (validation, building a view) runs on the loop's worker pool.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SKL_DRIVERS_STAGING_H
+#define SKL_DRIVERS_STAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+
+struct loop;
+struct staging;
+struct staging_put;
+
+#define STAGING_ITEMS_MAX 4096u /* uploads kept for one container; beyond: CONFLICT with a clear text */
+
+struct staging_item {
+    uint32_t seq;
+    char *path;                 /* destination as given; "/" for exit.tar */
+    bool no_overwrite_dir_non_dir;
+    bool copy_uid_gid;
+    uint64_t size;
+};
+
+struct staging *staging_new(struct loop *loop, const char *dir, struct skl_error *err);
+void staging_free(struct staging *st);
+
+/* ---- taking an upload ---- */
+/* NULL path destination is INVALID. `item` gives path and flags. */
+struct staging_put *staging_put_begin(struct staging *st, const char *id, const struct staging_item *item,
+                                      struct skl_error *err);
+int staging_put_write(struct staging_put *p, const void *data, size_t n, struct skl_error *err);
+/* Checks that the tar is whole (on a worker), then makes it part of the staging area. done once; p is gone then. */
+void staging_put_commit(struct staging_put *p, void (*done)(void *arg, const struct skl_error *err), void *arg);
+void staging_put_abort(struct staging_put *p);
+
+/* ---- delivering ---- */
+/* Items with seq > after, in order; caller frees with staging_items_free. */
+size_t staging_items(struct staging *st, const char *id, uint32_t after, struct staging_item **ret_items);
+void staging_items_free(struct staging_item *items, size_t n);
+int staging_item_open(struct staging *st, const char *id, uint32_t seq, struct skl_error *err); /* fd or <0 */
+/* Drops everything of a container (it was removed). */
+void staging_remove(struct staging *st, const char *id);
+/* Where the capture at exit goes; replaces an older one when committed (rename). */
+char *staging_exit_path(struct staging *st, const char *id);
+
+/* ---- the view ---- */
+/* Looks path up in the tars. On success stat_json is set and, unless stat_only, fd is a readable unlinked file with
+ * the tar in Docker's shape (reference 2.14.3), which the callee owns. NOT_FOUND when no tar has it. */
+typedef void (*staging_view_fn)(void *arg, const struct skl_error *err, const char *stat_json, int fd);
+void staging_view(struct staging *st, const char *id, const char *path, bool stat_only, staging_view_fn done,
+                  void *arg);
+
+#endif

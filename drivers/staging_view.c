@@ -1,0 +1,316 @@
+/*
+ * drivers/staging_view.c - HEAD and GET of paths that only exist in staged tars.
+ *
+ * Two passes over the layers on a worker thread. The first notes for every path at or below the wanted one which layer
+ * has it last; the second writes those entries, renamed relative to the wanted path, into an unlinked file.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "drivers/staging-internal.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "loop/loop.h"
+
+#define VIEW_ENTRIES_MAX 1000000u
+
+/* Go's os.FileMode bits (reference 2.14.1). */
+#define GO_MODE_DIR (1u << 31)
+#define GO_MODE_SYMLINK (1u << 27)
+#define GO_MODE_DEVICE (1u << 26)
+#define GO_MODE_PIPE (1u << 25)
+#define GO_MODE_SETUID (1u << 23)
+#define GO_MODE_SETGID (1u << 22)
+#define GO_MODE_CHAR (1u << 21)
+#define GO_MODE_STICKY (1u << 20)
+
+struct view_entry {
+    UT_hash_handle hh;
+    size_t layer;
+    char path[];
+};
+
+struct view {
+    struct staging *st;
+    struct staging_layer *layers;
+    size_t n_layers;
+    char *path;    /* normalised */
+    bool contents; /* the path ended in "/.": entries come as "./..." */
+    bool stat_only;
+    struct view_entry *entries;
+    size_t n_entries;
+    bool implied;  /* the path is only known as a parent of an entry */
+    struct buf stat_json;
+    int fd;
+    int failed;
+    struct skl_error err;
+    staging_view_fn done;
+    void *arg;
+};
+
+char *staging_normal_path(const char *dir, const char *name)
+{
+    CLEANUP(free_p) char *whole = xasprintf("%s/%s", dir, name);
+    size_t n;
+    char **parts = str_split(whole, '/', &n);
+    char *out = xcalloc(1, strlen(whole) + 2), *end = out;
+    for (size_t i = 0; i < n; i++) {
+        if (!*parts[i] || str_eq(parts[i], "."))
+            continue;
+        if (str_eq(parts[i], "..")) {
+            char *slash = strrchr(out, '/');
+            end = slash ? slash : out;
+            *end = '\0';
+            continue;
+        }
+        size_t len = strlen(parts[i]);
+        *end++ = '/';
+        memcpy(end, parts[i], len + 1);
+        end += len;
+    }
+    free(parts);
+    if (end == out)
+        memcpy(out, "/", 2);
+    return out;
+}
+
+/* "" when full is the path itself, the part behind it (with its slash) when below it, else NULL. */
+static const char *below(const struct view *v, const char *full)
+{
+    size_t n = strlen(v->path);
+    if (n == 1)
+        return str_eq(full, "/") ? "" : full;
+    if (strncmp(full, v->path, n) != 0 || (full[n] != '\0' && full[n] != '/'))
+        return NULL;
+    return full + n;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static uint32_t go_mode(struct archive_entry *e)
+{
+    uint32_t m = archive_entry_perm(e), out = m & 0777u;
+    out |= (m & 04000u ? GO_MODE_SETUID : 0) | (m & 02000u ? GO_MODE_SETGID : 0);
+    out |= m & 01000u ? GO_MODE_STICKY : 0;
+    switch (archive_entry_filetype(e)) {
+    case AE_IFDIR:
+        return out | GO_MODE_DIR;
+    case AE_IFLNK:
+        return out | GO_MODE_SYMLINK;
+    case AE_IFIFO:
+        return out | GO_MODE_PIPE;
+    case AE_IFCHR:
+        return out | GO_MODE_DEVICE | GO_MODE_CHAR;
+    case AE_IFBLK:
+        return out | GO_MODE_DEVICE;
+    default:
+        return out;
+    }
+}
+
+static void put_stat(struct view *v, const char *name, int64_t size, uint32_t mode, int64_t mtime, const char *target)
+{
+    char when[TIME_RFC3339_SIZE];
+    buf_clear(&v->stat_json);
+    buf_puts(&v->stat_json, "{\"name\":");
+    buf_json_string(&v->stat_json, name, strlen(name));
+    buf_printf(&v->stat_json, ",\"size\":%lld,\"mode\":%u,\"mtime\":\"%s\",\"linkTarget\":", (long long)size, mode,
+               time_format_rfc3339(mtime, when));
+    buf_json_string(&v->stat_json, target ? target : "", target ? strlen(target) : 0);
+    buf_putc(&v->stat_json, '}');
+}
+
+static void note(struct view *v, size_t layer, const char *full)
+{
+    struct view_entry *ve;
+    size_t len = strlen(full);
+    HASH_FIND(hh, v->entries, full, len, ve);
+    if (!ve) {
+        if (v->n_entries++ >= VIEW_ENTRIES_MAX) {
+            v->failed = error_set(&v->err, SKL_ERR_TOO_LARGE, "more than %u staged files", VIEW_ENTRIES_MAX);
+            return;
+        }
+        ve = xcalloc(1, sizeof(*ve) + len + 1);
+        memcpy(ve->path, full, len + 1);
+        HASH_ADD_KEYPTR(hh, v->entries, ve->path, len, ve);
+    }
+    ve->layer = layer;
+}
+
+/* First pass, one entry. */
+static void see(struct view *v, size_t layer, struct archive_entry *e, const char *full)
+{
+    const char *rest = below(v, full);
+    if (!rest)
+        return;
+    note(v, layer, full);
+    if (*rest) {
+        v->implied = true;
+        return;
+    }
+    int64_t mtime = archive_entry_mtime(e) * NS_PER_S + archive_entry_mtime_nsec(e);
+    put_stat(v, base_name(v->path), archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
+}
+
+static int open_layer(const struct staging_layer *l, struct archive **ret)
+{
+    struct archive *a = archive_read_new();
+    archive_read_support_format_tar(a);
+    archive_read_support_format_empty(a);
+    *ret = a;
+    return archive_read_open_filename(a, l->tar, 64 * 1024);
+}
+
+static void first_pass(struct view *v, size_t layer)
+{
+    struct archive *a;
+    struct archive_entry *e;
+    if (open_layer(&v->layers[layer], &a) == ARCHIVE_OK)
+        while (!v->failed && archive_read_next_header(a, &e) >= ARCHIVE_WARN && archive_entry_pathname(e)) {
+            CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
+            see(v, layer, e, full);
+        }
+    archive_read_free(a);
+}
+
+/* Name of an entry in the answer: basename + rest, or "." + rest for contents. */
+static char *answer_name(const struct view *v, const char *full)
+{
+    const char *rest = below(v, full);
+    if (!rest)
+        return NULL;
+    if (v->contents)
+        return xasprintf(".%s", *rest ? rest : "/");
+    return xasprintf("%s%s", str_eq(v->path, "/") ? "." : base_name(v->path), rest);
+}
+
+static int copy_data(struct archive *in, struct archive *out, struct skl_error *err)
+{
+    const void *p;
+    size_t n;
+    int64_t off;
+    int rc;
+    while ((rc = archive_read_data_block(in, &p, &n, &off)) == ARCHIVE_OK)
+        if (archive_write_data(out, p, n) < 0)
+            return error_set(err, SKL_ERR_INTERNAL, "writing the archive: %s", archive_error_string(out));
+    if (rc != ARCHIVE_EOF)
+        return error_set(err, SKL_ERR_INTERNAL, "reading a staged archive: %s", archive_error_string(in));
+    return 0;
+}
+
+static int emit(struct view *v, size_t layer, struct archive *in, struct archive *out, struct archive_entry *e)
+{
+    CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
+    struct view_entry *ve;
+    HASH_FIND(hh, v->entries, full, strlen(full), ve);
+    if (!ve || ve->layer != layer)
+        return 0;
+    CLEANUP(free_p) char *name = answer_name(v, full);
+    archive_entry_set_pathname(e, name);
+    if (archive_entry_hardlink(e)) {
+        CLEANUP(free_p) char *to = staging_normal_path(v->layers[layer].dest, archive_entry_hardlink(e));
+        CLEANUP(free_p) char *to_name = answer_name(v, to);
+        if (to_name)
+            archive_entry_set_hardlink(e, to_name);
+    }
+    if (archive_write_header(out, e) < ARCHIVE_WARN)
+        return error_set(&v->err, SKL_ERR_INTERNAL, "writing the archive: %s", archive_error_string(out));
+    return archive_entry_size(e) > 0 ? copy_data(in, out, &v->err) : 0;
+}
+
+static void second_pass(struct view *v, size_t layer, struct archive *out)
+{
+    struct archive *a;
+    struct archive_entry *e;
+    if (open_layer(&v->layers[layer], &a) == ARCHIVE_OK)
+        while (!v->failed && archive_read_next_header(a, &e) >= ARCHIVE_WARN && archive_entry_pathname(e))
+            v->failed = emit(v, layer, a, out, e);
+    archive_read_free(a);
+}
+
+static void write_tar(struct view *v)
+{
+    v->fd = open(v->st->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (v->fd < 0) {
+        v->failed = error_set_errno(&v->err, SKL_ERR_INTERNAL, errno, "making a temporary file in %s", v->st->dir);
+        return;
+    }
+    struct archive *out = archive_write_new();
+    archive_write_set_format_pax_restricted(out);
+    archive_write_set_bytes_in_last_block(out, 1);
+    if (archive_write_open_fd(out, v->fd) != ARCHIVE_OK)
+        v->failed = error_set(&v->err, SKL_ERR_INTERNAL, "writing the archive: %s", archive_error_string(out));
+    for (size_t i = 0; i < v->n_layers && !v->failed; i++)
+        second_pass(v, i, out);
+    if (archive_write_close(out) != ARCHIVE_OK && !v->failed)
+        v->failed = error_set(&v->err, SKL_ERR_INTERNAL, "writing the archive: %s", archive_error_string(out));
+    archive_write_free(out);
+    if (!v->failed && lseek(v->fd, 0, SEEK_SET) < 0)
+        v->failed = error_set_errno(&v->err, SKL_ERR_INTERNAL, errno, "rewinding the archive");
+}
+
+static void view_work(void *arg)
+{
+    struct view *v = arg;
+    for (size_t i = 0; i < v->n_layers && !v->failed; i++)
+        first_pass(v, i);
+    if (v->failed)
+        return;
+    if (!v->entries) {
+        v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "%s was not copied in before", v->path);
+        return;
+    }
+    if (v->stat_json.len == 0)
+        put_stat(v, base_name(v->path), 4096, GO_MODE_DIR | 0755u, 0, NULL);
+    if (!v->stat_only)
+        write_tar(v);
+}
+
+static void view_done(void *arg)
+{
+    struct view *v = arg;
+    struct view_entry *ve, *tmp;
+    if (v->failed)
+        close_p(&v->fd);
+    v->done(v->arg, v->failed ? &v->err : NULL, buf_str(&v->stat_json), v->failed ? -1 : v->fd);
+    HASH_ITER(hh, v->entries, ve, tmp) {
+        HASH_DEL(v->entries, ve);
+        free(ve);
+    }
+    staging_layers_free(v->layers, v->n_layers);
+    buf_fini(&v->stat_json);
+    free(v->path);
+    free(v);
+}
+
+void staging_view(struct staging *st, const char *id, const char *path, bool stat_only, staging_view_fn done,
+                  void *arg)
+{
+    struct view *v = xcalloc(1, sizeof(*v));
+    v->st = st;
+    v->fd = -1;
+    v->path = staging_normal_path("", path);
+    v->contents = str_ends(path, "/.") || str_eq(path, ".");
+    v->stat_only = stat_only;
+    v->done = done;
+    v->arg = arg;
+    buf_init(&v->stat_json, 64 * 1024);
+    v->n_layers = staging_layers(st, id, &v->layers);
+    loop_work(st->loop, view_work, view_done, v);
+}
