@@ -51,7 +51,6 @@ struct view {
     bool stat_only;
     struct view_entry *entries;
     size_t n_entries;
-    bool implied;  /* the path is only known as a parent of an entry */
     struct buf stat_json;
     int fd;
     int failed;
@@ -160,10 +159,8 @@ static void see(struct view *v, size_t layer, struct archive_entry *e, const cha
     if (!rest)
         return;
     note(v, layer, full);
-    if (*rest) {
-        v->implied = true;
+    if (*rest)
         return;
-    }
     int64_t mtime = archive_entry_mtime(e) * NS_PER_S + archive_entry_mtime_nsec(e);
     put_stat(v, base_name(v->path), archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
 }
