@@ -140,8 +140,14 @@ struct agent_conn;
 /* Whether this container and bearer token may open a link: NOT_FOUND or UNAUTHORIZED otherwise (before the
  * upgrade). Constant time in the token. */
 int chain_agent_check(struct chain *ch, const char *container_id, const char *bearer, struct skl_error *err);
-/* The upgrade is done. Replaces an older connection of the same container (generation numbers). */
-struct agent_conn *chain_agent_accept(struct chain *ch, const char *container_id,
+/* Who dials: the request's Sockerless-Boot-Id and Sockerless-Link headers. NULL and 0 when absent. */
+struct agent_dial {
+    const char *boot_id;
+    uint64_t link;
+};
+/* The upgrade is done. A newer connection (higher link number of the same boot ID, or another boot ID) replaces the
+ * older one of the same container; the older one's end can't touch the newer. */
+struct agent_conn *chain_agent_accept(struct chain *ch, const char *container_id, const struct agent_dial *dial,
                                       const struct agent_transport_ops *ops, void *transport);
 bool agent_conn_on_data(struct agent_conn *ac, const void *p, size_t n); /* false: pause reading */
 void agent_conn_on_drain(struct agent_conn *ac);

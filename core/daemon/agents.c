@@ -18,6 +18,8 @@
 #include "wire/link.h"
 #include "wire/ws.h"
 
+#define DIAL_BOOT_ID_MAX 64
+
 struct agent_link {
     struct http_stream *stream;
     struct agent_conn *conn;
@@ -135,11 +137,26 @@ static bool may_link(struct http_req *req, struct chain *chain, const char *id)
     return status == 0;
 }
 
+/* The request's memory is gone after the hijack, so boot_id is a copy. */
+static void read_dial(struct http_req *req, struct agent_dial *ret, char boot_id[DIAL_BOOT_ID_MAX + 1])
+{
+    const char *boot = http_req_header(req, "Sockerless-Boot-Id"), *link = http_req_header(req, "Sockerless-Link");
+
+    if (boot != NULL && strlen(boot) <= DIAL_BOOT_ID_MAX) {
+        memcpy(boot_id, boot, strlen(boot) + 1);
+        ret->boot_id = boot_id;
+    }
+    if (link != NULL)
+        (void)str_to_u64(link, 0, UINT64_MAX, &ret->link);
+}
+
 void agents_on_request(struct http_req *req, void *arg)
 {
     struct chain *chain = arg;
     const char *id = http_req_query(req, "container");
     CLEANUP(free_p) char *container = xstrdup(id != NULL ? id : "");
+    struct agent_dial dial = {0};
+    char boot_id[DIAL_BOOT_ID_MAX + 1] = "";
     char accept[WS_ACCEPT_SIZE];
     struct agent_link *l;
 
@@ -151,9 +168,10 @@ void agents_on_request(struct http_req *req, void *arg)
         return;
     ws_accept(http_req_header(req, "Sec-WebSocket-Key"), accept);
     http_res_header(req, "Sec-WebSocket-Accept", "%s", accept);
+    read_dial(req, &dial, boot_id);
     l = xcalloc(1, sizeof(*l));
     l->stream = http_req_hijack(req, "websocket", NULL);
-    l->conn = chain_agent_accept(chain, container, &transport_ops, l);
+    l->conn = chain_agent_accept(chain, container, &dial, &transport_ops, l);
     http_stream_set_ops(l->stream, &stream_ops, l);
     http_stream_read_start(l->stream);
 }

@@ -61,6 +61,9 @@ struct runner_ops {
     void (*probe)(void *ctx, struct container *c, const char *const *argv, int64_t timeout_ns,
                   void (*done)(void *arg, int code, const char *output, size_t len, const struct skl_error *err),
                   void *arg);
+
+    /* The container is removed for good: what is kept for it (staged files) goes. After release(), once. */
+    void (*forget)(void *ctx, struct container *c);
 };
 
 #define RUNNER_STDIN_MAX (256u * 1024)
