@@ -2,7 +2,7 @@
  * loop/child.h - child processes of daemon and simulator (the agent has its own: agent/process.c,
  * since it must reap orphans as PID 1).
  *
- * fork+exec through posix_spawn; the exit arrives on the loop through a pidfd, so no SIGCHLD handler and no
+ * fork and exec; the exit arrives on the loop through a pidfd, so no SIGCHLD handler and no
  * wait for processes that are not ours.
  */
 #ifndef SKL_LOOP_CHILD_H

@@ -21,7 +21,8 @@ struct http_client;
 struct http_call;
 
 struct http_client *http_client_new(struct loop *loop, struct skl_error *err);
-void http_client_free(struct http_client *c);      /* cancels what is pending, without callbacks */
+void http_client_free(struct http_client *c);      /* cancels what is pending, without callbacks;
+                                                      not from inside a callback of a call */
 
 /* What came back. Borrowed until on_done returns. */
 struct http_result {
@@ -30,7 +31,8 @@ struct http_result {
     size_t body_len;
     bool request_sent;            /* bytes of the request may have reached the server */
     bool truncated;               /* the body was longer than max_body; body holds its start */
-    const struct skl_error *error; /* NULL: a response arrived (of any status) */
+    const struct skl_error *error; /* NULL: a response arrived whole or cut by max_body, of any status. With an
+                                    * error, status != 0 says that the connection broke inside the body */
 };
 /* First header of that name, any case, or NULL. Only inside on_done and on_head. */
 const char *http_call_header(const struct http_call *call, const char *name);

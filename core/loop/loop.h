@@ -27,7 +27,7 @@ void loop_free(struct loop *loop);             /* after loop_run has returned; d
 int loop_run(struct loop *loop);               /* until loop_stop() */
 void loop_stop(struct loop *loop);             /* returns from loop_run after the current callbacks */
 struct event_base *loop_base(struct loop *loop);
-int64_t loop_now(struct loop *loop);           /* monotonic ns, cached once per turn */
+int64_t loop_now(struct loop *loop);           /* monotonic ns */
 
 /* ---- call soon: run once, later in this turn or in the next; in the order queued ---- */
 struct soon {

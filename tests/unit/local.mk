@@ -3,7 +3,7 @@
 # Each room has a list of its own, so that rooms don't meet in one line.
 unit_base = tests/unit/test_signame tests/unit/test_buf tests/unit/test_str tests/unit/test_codec tests/unit/test_clock tests/unit/test_error \
 	tests/unit/test_fs tests/unit/test_misc tests/unit/test_log
-unit_loop =
+unit_loop = tests/unit/test_loop tests/unit/test_child tests/unit/test_http_client
 unit_json = tests/unit/test_jw
 unit_wire =
 unit_http =
@@ -26,7 +26,8 @@ TESTS += $(unit_tests)
 check_LIBRARIES += libskl_harness.a
 endif
 endif
-libskl_harness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h tests/unit/harness_loop.c
+libskl_harness_a_SOURCES = tests/unit/harness.c tests/unit/harness.h tests/unit/harness_loop.c \
+	tests/unit/testserver.c tests/unit/testserver.h
 libskl_harness_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUNIT_CFLAGS)
 
 # For all test programs, fuzz targets included. Static archives: each takes what it uses.
