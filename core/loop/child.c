@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -99,7 +100,10 @@ static int child_prepare(const struct child_spec *spec, pid_t parent)
     }
     if (spec->cwd != NULL && chdir(spec->cwd) < 0)
         return -1;
-    return child_fds(spec);
+    if (child_fds(spec) < 0)
+        return -1;
+    /* Also what we inherited ourselves without the flag: a child gets three descriptors, no more. */
+    return close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static _Noreturn void child_main(const struct child_spec *spec, pid_t parent, int report_fd)
