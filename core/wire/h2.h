@@ -101,7 +101,8 @@ struct h2_opts {
 };
 
 struct h2_ops {
-    /* There is something to send and h2_output was told so not yet: call h2_output soon (not from inside). */
+    /* There is something to send: call h2_output soon, not from inside. Once until the next h2_output; any function
+     * here may call it. */
     void (*on_wake)(void *arg);
     /* Server: a request's head. Set ops with h2_stream_set_ops, answer now or later. A request without a
      * handler set when this returns gets 404. */

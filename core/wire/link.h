@@ -67,9 +67,12 @@ bool link_wants_output(const struct link *l);
  * so, drop the connection. */
 int64_t link_tick(struct link *l, int64_t now, struct skl_error *err);
 
-/* Orderly end: GOAWAY with `why` and then, when the streams are done, a WebSocket close frame; link_is_done turns true
- * when all of it was put out. */
-void link_shutdown(struct link *l, const char *why);
+/* Orderly end: GOAWAY with `why`; when the streams that are open have ended, a WebSocket close frame with close_code
+ * (WS_CLOSE_*). link_is_done turns true when all of it was put out. */
+void link_shutdown(struct link *l, uint16_t close_code, const char *why);
+/* The same without waiting for the streams: the close frame is the next thing put out. A container is released by
+ * its daemon with WS_CLOSE_NORMAL. */
+void link_hangup(struct link *l, uint16_t close_code, const char *why);
 bool link_is_done(const struct link *l);
 /* The connection is gone: closes all streams with err. */
 void link_close(struct link *l, const struct skl_error *err);
