@@ -206,8 +206,10 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2 *s = user;
     struct h2_stream *st;
 
-    if (frame->hd.type == NGHTTP2_GOAWAY)
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
         s->going_away = true;
+        s->broken = s->broken || frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    }
     if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         return 0;
@@ -216,7 +218,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     st->out_ended = true;
     /* The answer is complete before the request: what is left of the request is not wanted (RFC 9113 8.1). */
-    if (s->server && !st->in_ended)
+    if (s->server && !st->in_ended && !st->keep_open)
         nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
     return 0;
 }
@@ -266,6 +268,7 @@ static int on_error(nghttp2_session *ng, int code, const char *msg, size_t len, 
 
 static ssize_t broken(struct h2 *s, ssize_t code, struct skl_error *err)
 {
+    s->broken = true;
     return error_set(err, SKL_ERR_INVALID, "http/2: %s%s%s", nghttp2_strerror((int)code), s->why[0] ? ": " : "",
                      s->why);
 }
@@ -344,6 +347,11 @@ bool h2_wants_output(const struct h2 *s)
 bool h2_is_open(const struct h2 *s)
 {
     return !s->closed && (nghttp2_session_want_read(s->ng) != 0 || h2_wants_output(s));
+}
+
+bool h2_is_broken(const struct h2 *s)
+{
+    return s->broken;
 }
 
 size_t h2_streams(const struct h2 *s)

@@ -124,6 +124,7 @@ ssize_t h2_output(struct h2 *s, uint8_t *p, size_t n, struct skl_error *err);
 bool h2_wants_output(const struct h2 *s);
 /* false when both sides are done (after GOAWAY and the last stream) */
 bool h2_is_open(const struct h2 *s);
+bool h2_is_broken(const struct h2 *s);            /* by an error of the protocol: flush output and drop it */
 size_t h2_streams(const struct h2 *s);            /* open ones */
 
 void h2_ping(struct h2 *s);                       /* on_pong follows */
@@ -149,6 +150,8 @@ bool h2_respond(struct h2_stream *st, int status, const char *const *headers, co
 bool h2_respond_bytes(struct h2_stream *st, int status, const char *content_type, const void *p, size_t n);
 /* {"message": ..., "kind": ...}; status from the error's kind when 0. */
 bool h2_respond_error(struct h2_stream *st, int status, const struct skl_error *why);
+/* A response that ends does not end the request: the two directions are independent (tunnels). */
+void h2_stream_keep_open(struct h2_stream *st);
 /* Sends an informational 100 before the response. */
 void h2_continue(struct h2_stream *st);
 bool h2_stream_responded(const struct h2_stream *st);

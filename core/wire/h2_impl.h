@@ -27,6 +27,7 @@ struct h2 {
     bool server;
     bool closed;             /* h2_close was called */
     bool going_away;         /* GOAWAY sent or received */
+    bool broken;             /* the peer broke the protocol */
     bool woken;              /* on_wake was called and no h2_output since */
     struct list streams;
     size_t n_streams;
@@ -59,6 +60,7 @@ struct h2_stream {
     bool out_ended;          /* END_STREAM was sent by us */
     bool cancelled;          /* by us */
     bool aborted;            /* body source gave up */
+    bool keep_open;          /* server: the request may go on after the response's end */
 };
 
 /* h2.c */

@@ -369,6 +369,11 @@ void h2_continue(struct h2_stream *st)
         h2_wake(st->s);
 }
 
+void h2_stream_keep_open(struct h2_stream *st)
+{
+    st->keep_open = true;
+}
+
 bool h2_stream_responded(const struct h2_stream *st)
 {
     return st->responded;

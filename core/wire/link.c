@@ -96,11 +96,7 @@ static int handle_event(struct link *l, const struct ws_event *ev, struct skl_er
             queue_close(l, WS_CLOSE_UNSUPPORTED, "binary messages only");
             return error_set(err, SKL_ERR_INVALID, "the peer sent a text message");
         }
-        if (h2_feed(l->h2, ev->data, ev->len, err) < 0) {
-            l->close_code = WS_CLOSE_PROTOCOL;
-            return -1;
-        }
-        return 0;
+        return h2_feed(l->h2, ev->data, ev->len, err);
     case WS_PING:
         if (l->ending < LINK_CLOSING)
             l->control_len = ws_control_encode(l->control, WS_OP_PONG, ev->data, ev->len, l->masked);
@@ -165,6 +161,13 @@ static size_t frame_message(struct link *l, uint8_t *scratch, size_t n, const ui
     return hn + n;
 }
 
+/* Draining is over. Whoever only received a GOAWAY waits for the peer to close (without WebSocket there is nothing to
+ * wait for). */
+static bool h2_is_finished(const struct link *l)
+{
+    return (l->ending == LINK_DRAINING || l->raw) && !h2_is_open(l->h2);
+}
+
 size_t link_output(struct link *l, uint8_t *scratch, size_t n, const uint8_t **ret_p)
 {
     ssize_t got = 0;
@@ -173,16 +176,16 @@ size_t link_output(struct link *l, uint8_t *scratch, size_t n, const uint8_t **r
         return take_control(l, scratch, ret_p);
     if (l->ending < LINK_CLOSING) {
         got = h2_output(l->h2, scratch + WS_HEADER_MAX, n - WS_HEADER_MAX, NULL);
-        if (got < 0)
-            l->close_code = WS_CLOSE_INTERNAL;
         if (got > 0 && l->raw) {
             *ret_p = scratch + WS_HEADER_MAX;
             return (size_t)got;
         }
         if (got > 0)
             return frame_message(l, scratch, (size_t)got, ret_p);
-        if (got < 0 || !h2_is_open(l->h2))
-            queue_close(l, l->close_code != 0 ? l->close_code : WS_CLOSE_PROTOCOL, l->close_reason);
+        if (h2_is_broken(l->h2))
+            queue_close(l, WS_CLOSE_PROTOCOL, NULL);
+        else if (h2_is_finished(l))
+            queue_close(l, l->close_code, l->close_reason);
     }
     if (l->control_len > 0)
         return take_control(l, scratch, ret_p);
@@ -195,7 +198,7 @@ bool link_wants_output(const struct link *l)
 {
     if (l->ending >= LINK_CLOSING)
         return l->ending == LINK_CLOSING;
-    return l->control_len > 0 || h2_wants_output(l->h2) || !h2_is_open(l->h2);
+    return l->control_len > 0 || h2_wants_output(l->h2) || h2_is_broken(l->h2) || h2_is_finished(l);
 }
 
 /* ---- pings and the end ---- */
