@@ -1,0 +1,170 @@
+/*
+ * drivers/archive.c - files in and out of containers: through the agent while it is there, else the staging area.
+ *
+ * Which one: an agent that is connected takes everything. A container that does not run has its staging area, where
+ * uploads wait for the next start and what was copied in (or captured at exit) can be read. A running container whose
+ * agent is away for the moment is waited for, bounded; one that has no agent by configuration declines.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "drivers/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "drivers/archive.h"
+#include "state/container.h"
+
+#define STAT_HEADER_MAX (64u * 1024)
+
+/* ---- choosing ---- */
+
+enum archive_way archive_way(struct chain *ch, struct container *c, struct peer **ret_peer, struct skl_error *err)
+{
+    struct peer *p = peer_find(ch, c->id);
+
+    *ret_peer = p;
+    if (p && p->expected && peer_ready(p) && p->process_started)
+        return ARCHIVE_AGENT;
+    if (!container_is_live(c))
+        return ARCHIVE_STAGING;
+    if (!ch->has_callback) {
+        error_set(err, SKL_ERR_UNIMPLEMENTED,
+                  "files of a running container need the agent, and this daemon has no agent.callback-url");
+        return ARCHIVE_DECLINED;
+    }
+    return ARCHIVE_WAIT;
+}
+
+char *archive_path(const char *path, const struct chain_put_opts *put, bool mkdir)
+{
+    struct buf b;
+
+    buf_init(&b, 256 * 1024);
+    buf_puts(&b, "/archive?path=");
+    (void)url_encode(&b, path, strlen(path));
+    if (put && put->no_overwrite_dir_non_dir)
+        buf_puts(&b, "&noOverwriteDirNonDir=1");
+    if (put && put->copy_uid_gid)
+        buf_puts(&b, "&copyUIDGID=1");
+    if (mkdir)
+        buf_puts(&b, "&mkdir=1");
+    return buf_steal(&b, NULL);
+}
+
+/* The header's base64 as JSON text; NULL when it is not. Caller frees. */
+char *archive_stat_json(const char *header)
+{
+    struct buf b;
+
+    buf_init(&b, STAT_HEADER_MAX);
+    if (!header || base64_decode(&b, header, strlen(header)) < 0) {
+        buf_fini(&b);
+        return NULL;
+    }
+    return buf_steal(&b, NULL);
+}
+
+static void not_found(struct skl_error *ret, const struct skl_error *err, const char *path, const char *id, bool ran)
+{
+    if (err->kind != SKL_ERR_NOT_FOUND) {
+        error_copy(ret, err);
+        return;
+    }
+    error_set(ret, SKL_ERR_NOT_FOUND, "Could not find the file %s in container %s%s", path, id,
+              ran ? " (it has ended, and its files went with the function; only what was copied in can be read)" : "");
+}
+
+void archive_not_found(struct skl_error *ret, const struct skl_error *err, const char *path, struct container *c)
+{
+    not_found(ret, err, path, c->id, c->run > 0);
+}
+
+/* ---- stat ---- */
+
+struct stat_job {
+    struct chain *ch;
+    char *id;
+    char *path;
+    bool ran;
+    void (*done)(void *arg, const struct skl_error *err, const char *stat_json);
+    void *arg;
+};
+
+static void stat_end(struct stat_job *j, const struct skl_error *err, const char *json)
+{
+    j->done(j->arg, err, json);
+    free(j->id);
+    free(j->path);
+    free(j);
+}
+
+static void on_stat(void *arg, const struct skl_error *err, const struct call_answer *a)
+{
+    struct stat_job *j = arg;
+    CLEANUP(free_p) char *json = err ? NULL : archive_stat_json(a->stat);
+    struct skl_error why = {0};
+
+    if (err && a->status == 404)
+        error_set(&why, SKL_ERR_NOT_FOUND, "Could not find the file %s in container %s", j->path, j->id);
+    else if (err)
+        error_copy(&why, err);
+    else if (!json)
+        error_set(&why, SKL_ERR_BAD_GATEWAY, "the agent answered without a path stat");
+    stat_end(j, why.kind ? &why : NULL, json);
+}
+
+static void on_stat_view(void *arg, const struct skl_error *err, const char *stat_json, int fd)
+{
+    struct stat_job *j = arg;
+    struct skl_error why = {0};
+
+    (void)fd;
+    if (err)
+        not_found(&why, err, j->path, j->id, j->ran);
+    stat_end(j, err ? &why : NULL, stat_json);
+}
+
+static void on_stat_link(void *arg, const struct skl_error *err)
+{
+    struct stat_job *j = arg;
+    struct peer *p = peer_find(j->ch, j->id);
+    CLEANUP(free_p) char *path = archive_path(j->path, NULL, false);
+    struct skl_error why = {0};
+
+    if (!err && p) {
+        (void)peer_call(p, "HEAD", path, NULL, on_stat, j);
+        return;
+    }
+    error_set(&why, SKL_ERR_UNAVAILABLE, "the agent went away");
+    stat_end(j, err ? err : &why, NULL);
+}
+
+void chain_archive_stat(struct chain *ch, struct container *c, const char *path,
+                        void (*done)(void *arg, const struct skl_error *err, const char *stat_json), void *arg)
+{
+    struct stat_job *j = xcalloc(1, sizeof(*j));
+    struct peer *p;
+    struct skl_error err = {0};
+    enum archive_way way = archive_way(ch, c, &p, &err);
+
+    j->ch = ch;
+    j->id = xstrdup(c->id);
+    j->path = xstrdup(path);
+    j->ran = c->run > 0;
+    j->done = done;
+    j->arg = arg;
+    if (way == ARCHIVE_STAGING) {
+        staging_view(ch->staging, c->id, path, true, on_stat_view, j);
+        return;
+    }
+    /* A peer that is not expected fails the wait soon: the reason then is the decline's. */
+    p = peer_get(ch, c->id);
+    (void)peer_wait(p, way == ARCHIVE_DECLINED ? 0 : ARCHIVE_WAIT_NS, on_stat_link, j);
+}

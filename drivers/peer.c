@@ -1,0 +1,304 @@
+/*
+ * drivers/peer.c - one container's agent across connections.
+ *
+ *   (none) --prepare--> expected --accept, hello--> ready --connection gone--> lost --accept--> ready ...
+ *                           \________________________release________________________/ --> (none)
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "drivers/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "state/container.h"
+
+static void on_unref(void *arg);
+
+struct peer *peer_find(struct chain *ch, const char *id)
+{
+    struct peer *p;
+
+    HASH_FIND_STR(ch->peers, id, p);
+    return p;
+}
+
+struct peer *peer_get(struct chain *ch, const char *id)
+{
+    struct peer *p = peer_find(ch, id);
+
+    if (p)
+        return p;
+    p = xcalloc(1, sizeof(*p));
+    memcpy(p->id, id, strnlen(id, ID_SIZE - 1));
+    p->ch = ch;
+    list_init(&p->waiters);
+    list_init(&p->execs);
+    list_init(&p->uploads);
+    soon_init(&p->unref, on_unref, p);
+    p->scan = xcalloc(1, sizeof(*p->scan));
+    HASH_ADD_STR(ch->peers, id, p);
+    return p;
+}
+
+static void peer_free(struct peer *p)
+{
+    HASH_DEL(p->ch->peers, p);
+    soon_cancel(&p->unref);
+    input_free(p->input);
+    free(p->scan);
+    free(p);
+}
+
+static void on_unref(void *arg)
+{
+    struct peer *p = arg;
+
+    if (!p->expected && !p->conn && !p->start && !p->input && list_empty(&p->waiters) && list_empty(&p->execs) &&
+        list_empty(&p->uploads))
+        peer_free(p);
+}
+
+void peer_changed(struct peer *p)
+{
+    loop_soon(p->ch->loop, &p->unref);
+}
+
+void peers_free(struct chain *ch)
+{
+    struct peer *p, *tmp;
+
+    HASH_ITER(hh, ch->peers, p, tmp) {
+        struct skl_error why = {0};
+        error_set(&why, SKL_ERR_CANCELED, "the daemon is shutting down");
+        p->expected = false;
+        p->c = NULL;
+        if (p->conn)
+            agent_conn_on_gone(p->conn);
+        execs_end(p, &why);
+        peer_free(p);
+    }
+}
+
+bool peer_ready(const struct peer *p)
+{
+    return p->conn && p->conn->ready && !p->conn->failed;
+}
+
+struct h2 *peer_h2(const struct peer *p)
+{
+    return p->conn && !p->conn->failed ? link_h2(p->conn->link) : NULL;
+}
+
+/* ---- waiting ---- */
+
+static void waiter_end(struct peer_waiter *w, const struct skl_error *err)
+{
+    void (*fn)(void *, const struct skl_error *) = w->fn;
+    void *arg = w->arg;
+    struct skl_error copy = {0};
+
+    error_copy(&copy, err);
+    peer_wait_cancel(w);
+    fn(arg, err ? &copy : NULL);
+}
+
+static void on_wait_timer(void *arg)
+{
+    struct peer_waiter *w = arg;
+
+    waiter_end(w, w->err.kind ? &w->err : NULL);
+}
+
+struct peer_waiter *peer_wait(struct peer *p, int64_t timeout_ns, void (*fn)(void *arg, const struct skl_error *err),
+                         void *arg)
+{
+    struct peer_waiter *w = xcalloc(1, sizeof(*w));
+
+    w->fn = fn;
+    w->arg = arg;
+    list_init(&w->link);
+    timer_init(p->ch->loop, &w->timer, on_wait_timer, w);
+    if (peer_ready(p)) {
+        timer_start(&w->timer, 0);
+        return w;
+    }
+    error_set(&w->err, SKL_ERR_TIMEOUT, "the agent of container %.12s did not connect within %lld ms", p->id,
+              (long long)(timeout_ns / 1000000));
+    list_push_back(&p->waiters, &w->link);
+    timer_start(&w->timer, timeout_ns);
+    return w;
+}
+
+void peer_wait_cancel(struct peer_waiter *w)
+{
+    list_remove(&w->link);
+    timer_fini(&w->timer);
+    free(w);
+}
+
+static void wake_waiters(struct peer *p, const struct skl_error *err)
+{
+    LIST_FOREACH_SAFE(n, tmp, &p->waiters) {
+        struct peer_waiter *w = LIST_ENTRY(n, struct peer_waiter, link);
+        list_remove(&w->link);
+        error_copy(&w->err, err);
+        timer_start(&w->timer, 0);
+    }
+}
+
+/* ---- what connections tell ---- */
+
+static const char *hello_state(struct json_object *hello, uint32_t *ret_run)
+{
+    struct json_object *proc, *v;
+
+    *ret_run = 0;
+    if (!json_object_object_get_ex(hello, "process", &proc))
+        return "";
+    if (json_object_object_get_ex(proc, "run", &v))
+        *ret_run = (uint32_t)json_object_get_int64(v);
+    return json_object_object_get_ex(proc, "state", &v) ? json_object_get_string(v) : "";
+}
+
+void peer_on_ready(struct peer *p, struct json_object *hello)
+{
+    uint32_t run;
+    const char *state = hello_state(hello, &run);
+    bool ours = strcmp(state, "idle") != 0 && run == p->run;
+
+    if (p->expected && !p->start && !ours) {
+        /* The run was under way, and this instance knows nothing of it: the platform replaced it. */
+        log_warn("agent", "container %.12s: another instance dialled; the run's process is lost", p->id);
+        engine_agent_lost(p->c, p->run, true);
+        return;
+    }
+    if (p->expected && !p->start) {
+        p->process_started = true;
+        if (p->lost_reported)
+            engine_agent_back(p->c, p->run);
+        p->lost_reported = false;
+        if (p->expected && p->c) {
+            output_open(p);
+            if (p->input)
+                input_attach(p->input, peer_h2(p));
+        }
+    }
+    p->lost = false;
+    execs_on_ready(p, hello);
+    wake_waiters(p, NULL);
+}
+
+void peer_on_lost(struct peer *p, const struct skl_error *why, bool final)
+{
+    (void)why;
+    output_close(p);
+    input_detach(p->input);
+    execs_on_lost(p);
+    p->lost = true;
+    if (p->expected && p->process_started && !p->process_exited && p->c) {
+        p->lost_reported = true;
+        engine_agent_lost(p->c, p->run, final);
+    }
+}
+
+/* ---- the runner's table: life of a run ---- */
+
+static void on_input_drain(void *arg)
+{
+    struct peer *p = arg;
+
+    if (p->c)
+        engine_stdin_drained(p->c);
+}
+
+void peer_prepare(struct chain *ch, struct container *c)
+{
+    struct peer *p = peer_get(ch, c->id);
+
+    p->c = c;
+    p->run = c->run;
+    p->expected = true;
+    p->lost = p->lost_reported = false;
+    p->process_started = p->process_exited = false;
+    p->output_paused = false;
+    p->output_owed = 0;
+    memset(p->scan, 0, sizeof(*p->scan));
+    memcpy(p->token, c->agent_token, ID_SIZE);
+}
+
+struct input *peer_input(struct chain *ch, struct container *c)
+{
+    struct peer *p;
+
+    if (!c->open_stdin)
+        return NULL;
+    p = peer_get(ch, c->id);
+    p->c = c;
+    if (!p->input)
+        p->input = input_new("/process", on_input_drain, p);
+    if (p->process_started && !p->process_exited && peer_ready(p))
+        input_attach(p->input, peer_h2(p));
+    return p->input;
+}
+
+void peer_forget(struct chain *ch, struct container *c)
+{
+    struct peer *p = peer_find(ch, c->id);
+
+    if (!p)
+        return;
+    p->c = NULL;
+    input_free(STEAL(p->input));
+    peer_changed(p);
+}
+
+static void on_finished(void *arg, const struct skl_error *err, const struct call_answer *a)
+{
+    (void)arg;
+    (void)a;
+    if (err)
+        log_debug("agent", "finish: %s", err->message);
+}
+
+void peer_release(struct chain *ch, struct container *c)
+{
+    struct peer *p = peer_find(ch, c->id);
+    struct skl_error why = {0};
+
+    if (!p || !p->expected)
+        return;
+    error_set(&why, SKL_ERR_CONFLICT, "container %s is not running", p->id);
+    p->expected = false;
+    p->c = NULL;
+    if (p->start)
+        start_abort(p, &why);
+    wake_waiters(p, &why);
+    execs_end(p, &why);
+    input_free(STEAL(p->input));
+    if (!p->process_exited)
+        output_close(p);
+    if (peer_ready(p) && p->process_exited)
+        peer_call(p, "POST", "/process/finish", NULL, on_finished, p);
+    else if (p->conn)
+        conn_shutdown(p->conn, "the container is released");
+    peer_changed(p);
+}
+
+int chain_agent_check(struct chain *ch, const char *container_id, const char *bearer, struct skl_error *err)
+{
+    struct peer *p = peer_find(ch, container_id);
+    char given[ID_SIZE] = {0};
+
+    if (!p || !p->expected)
+        return error_set(err, SKL_ERR_NOT_FOUND, "no run of this container expects an agent");
+    if (strlen(bearer) == ID_SIZE - 1)
+        memcpy(given, bearer, ID_SIZE);
+    if (!mem_eq_const_time(given, p->token, ID_SIZE - 1))
+        return error_set(err, SKL_ERR_UNAUTHORIZED, "wrong agent token");
+    return 0;
+}

@@ -1,0 +1,32 @@
+/*
+ * drivers/ring.h - bytes on their way out: a ring that grows to a bound and gives its memory back when empty.
+ *
+ * Three positions: `base` (oldest byte kept, acknowledged up to here), `sent` (handed to the link), the end. After a
+ * lost link ring_rewind() goes back to base.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SKL_DRIVERS_RING_H
+#define SKL_DRIVERS_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ring {
+    uint8_t *data;
+    size_t cap;     /* power of two; 0: no memory */
+    uint64_t base;  /* stream offsets */
+    uint64_t sent;
+    uint64_t end;
+};
+
+void ring_fini(struct ring *r);
+size_t ring_len(const struct ring *r);                     /* bytes kept */
+void ring_put(struct ring *r, const void *p, size_t n);    /* grows; the caller keeps the bound */
+/* Longest contiguous piece from `sent` on, at most max; advances sent. NULL: nothing. */
+const uint8_t *ring_take(struct ring *r, size_t max, size_t *ret_n);
+void ring_ack(struct ring *r, size_t n);                   /* drops n sent bytes from the front */
+void ring_rewind(struct ring *r);
+void ring_drop(struct ring *r);                            /* nothing of it is wanted any more */
+
+#endif
