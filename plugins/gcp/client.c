@@ -24,12 +24,15 @@
 /* A server that asks for more patience than this is not waited for beyond the deadline anyway. */
 #define RETRY_AFTER_MAX (120 * GCP_SECOND)
 
-/* So long after a refusal requests keep to the quota's pace. */
-#define GATE_PENANCE (60 * GCP_SECOND)
-#define WRITE_PACE   (1 * GCP_SECOND)
-#define READ_PACE    (50 * GCP_MSEC)
-#define LOG_PACE     (1 * GCP_SECOND)
-#define LOG_BURST    60
+/* The distance after a first refusal, the part of it that a success takes away, and what is too little to
+ * keep: parts of the quota's pace. */
+#define GATE_FIRST 16
+#define GATE_EASE  32
+#define GATE_LAST  64
+#define WRITE_PACE (1 * GCP_SECOND)
+#define READ_PACE  (50 * GCP_MSEC)
+#define LOG_PACE   (1 * GCP_SECOND)
+#define LOG_BURST  60
 
 enum step { STEP_GATE, STEP_TOKEN, STEP_SEND, STEP_FAIL };
 
@@ -244,15 +247,15 @@ static void call_later(struct gcp_call *call, enum step step, int64_t delay)
 
 int64_t gcp_gate_take(struct gcp_gate *g, int64_t now)
 {
-    int64_t burst = now < g->paced_until ? 1 : g->burst;
+    int64_t burst = g->distance ? 1 : g->burst, pace = g->distance ? g->distance : g->pace;
     int64_t start = now < g->closed_until ? g->closed_until : now, ahead;
 
     if (!burst)
         return start - now;
     if (g->theoretical < start)
         g->theoretical = start;
-    ahead = g->theoretical - (burst - 1) * g->pace;
-    g->theoretical += g->pace;
+    ahead = g->theoretical - (burst - 1) * pace;
+    g->theoretical += pace;
     return (ahead > start ? ahead : start) - now;
 }
 
@@ -265,10 +268,18 @@ int64_t gcp_gate_peek(const struct gcp_gate *g, int64_t now)
 
 static void gate_refused(struct gcp_gate *g, int64_t now, int64_t delay)
 {
+    int64_t wider = g->distance ? g->distance * 2 : g->pace / GATE_FIRST;
+
+    g->distance = wider > g->pace ? g->pace : wider;
     if (g->closed_until < now + delay)
         g->closed_until = now + delay;
-    if (g->paced_until < now + delay + GATE_PENANCE)
-        g->paced_until = now + delay + GATE_PENANCE;
+}
+
+static void gate_passed(struct gcp_gate *g)
+{
+    g->distance -= g->distance / GATE_EASE;
+    if (g->distance < g->pace / GATE_LAST)
+        g->distance = 0;
 }
 
 /* The quota's queue is longer than the call may take. */
@@ -398,6 +409,8 @@ static void on_answer(void *arg, const struct skl_http_response *res)
     }
     call_note_headers(call, res);
     gcp_fault_from_response(&call->fault, res, call->host->now_wall(call->host->ctx));
+    if (call->gate && res->status && call->fault.code != GCP_RESOURCE_EXHAUSTED)
+        gate_passed(call->gate);
     if (call->fault.code == GCP_OK) {
         call_succeed(call, res);
         return;

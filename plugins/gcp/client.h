@@ -4,10 +4,11 @@
  * One client per driver instance. A call ends in exactly one callback, later, on the loop; a cancelled call
  * has none. What may be repeated is the call's policy (fault.h); a call that has a reply keeps nothing.
  *
- * Gates: requests of one kind share a quota per minute. When one is told RESOURCE_EXHAUSTED, all wait, and
- * then go one after another at the quota's own pace until a minute has passed without a refusal. So N
- * parallel callers do not beat on a closed door N times. A gate with a burst keeps to the pace from the
- * start.
+ * Gates: requests of one kind share a quota per minute. What it is, only the server knows; so a gate is open
+ * until a request is told RESOURCE_EXHAUSTED. Then all wait as long as that one, and go on one after another:
+ * at twice the distance with each further refusal, up to the quota's documented pace, and a little closer
+ * with each success. So N parallel callers do not beat on a closed door N times, and one odd refusal costs
+ * little. A gate with a burst keeps to the quota from the start.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,9 +30,9 @@ enum gcp_service { GCP_FUNCTIONS, GCP_RUN, GCP_LOGGING };
 struct gcp_gate {
     int64_t pace;         /* the quota: one request in so many ns */
     int64_t burst;        /* so many may go at once; 0: any number, until a refusal */
+    int64_t distance;     /* between requests, after refusals; 0: none */
     int64_t closed_until; /* nothing goes before (monotonic ns) */
-    int64_t paced_until;  /* after a refusal: no bursts until then */
-    int64_t theoretical;  /* when the request after the last one is due at the quota's pace */
+    int64_t theoretical;  /* when the next request is due at the pace that holds */
 };
 
 struct gcp_client {

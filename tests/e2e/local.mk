@@ -2,3 +2,4 @@
 # `make check-e2e`, or scripts/check.
 EXTRA_DIST += $(e2e_files)
 e2e_files =
+include tests/e2e/gcf/local.mk

@@ -351,7 +351,7 @@ static void begin_readers(void)
 {
     begin("extended");
     inst->config.log_timeout = 30 * FAKE_SEC;
-    inst->client.log_reads.paced_until = 1000 * FAKE_SEC;
+    inst->client.log_reads.distance = inst->client.log_reads.pace;
     container.handle = "{\"function\":\"" FN "\"}";
     for (int i = 0; i < READERS; i++) {
         struct reader *r = &readers[i];
