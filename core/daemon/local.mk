@@ -15,4 +15,4 @@ sockerlessd_LDADD = libskl_daemon.a $(DAEMON_ARCHIVES) $(DAEMON_LIBS)
 DAEMON_ARCHIVES = libskl_api.a libskl_drivers.a libskl_state.a libskl_plugin.a $(BASE_ARCHIVES)
 BASE_ARCHIVES = libskl_http.a libskl_wire.a libskl_loop.a libskl_json.a libskl_base.a $(LLHTTP_ARCHIVE)
 DAEMON_LIBS = $(EVENT_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(OPENSSL_LIBS) $(SQLITE_LIBS) $(ARCHIVE_LIBS) \
-	$(NGHTTP2_LIBS) $(LLHTTP_LIBS) -ldl -lpthread
+	$(NGHTTP2_LIBS) $(LLHTTP_LIBS) -ldl -lpthread -lm

@@ -183,7 +183,8 @@ void http_call_complete(struct http_call *call, CURLcode r)
     res.body = buf_str(&call->response_body);
     res.body_len = call->response_body.len;
     soon_cancel(&call->soon);
-    call->spec.on_done(call->spec.arg, &res);
+    if (call->spec.on_done != NULL)
+        call->spec.on_done(call->spec.arg, &res);
     http_call_free(call);
 }
 

@@ -227,3 +227,12 @@ void http_call_resume(struct http_call *call)
 {
     call_todo(call, CALL_RESUME);
 }
+
+void http_call_forget(struct http_call *call)
+{
+    call->spec.on_done = NULL;
+    call->spec.on_data = NULL;
+    call->spec.on_head = NULL;
+    call->spec.on_sent = NULL;
+    http_call_cancel(call);
+}

@@ -70,6 +70,8 @@ struct http_call_spec {
 struct http_call *http_client_submit(struct http_client *c, const struct http_call_spec *spec,
                                      struct skl_error *err);
 void http_call_cancel(struct http_call *call);     /* on_done follows, later */
+/* As cancel, but no callback runs any more: for owners that go away first. */
+void http_call_forget(struct http_call *call);
 void http_call_resume(struct http_call *call);     /* after a pause in either direction */
 
 #endif
