@@ -28,7 +28,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "drivers/chain.h"
-#include "drivers/ring.h"
+#include "base/ring.h"
 #include "drivers/staging.h"
 #include "loop/loop.h"
 #include "wire/link.h"

@@ -10,5 +10,6 @@ base_sources = \
 	core/base/list.h \
 	core/base/log.c core/base/log.h \
 	core/base/mem.c core/base/mem.h core/base/signame.c core/base/signame.h \
+	core/base/ring.c core/base/ring.h \
 	core/base/str.c core/base/str.h core/base/codec.c
 libskl_base_a_SOURCES = $(base_sources)

@@ -1,9 +1,9 @@
 /*
- * drivers/ring.c - see ring.h.
+ * base/ring.c - see ring.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "drivers/ring.h"
+#include "base/ring.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /*
- * drivers/ring.h - bytes on their way out: a ring that grows to a bound and gives its memory back when empty.
+ * base/ring.h - bytes on their way out: a ring that grows to a bound and gives its memory back when empty.
  *
  * Three positions: `base` (oldest byte kept, acknowledged up to here), `sent` (handed to the link), the end. After a
  * lost link ring_rewind() goes back to base.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef SKL_DRIVERS_RING_H
-#define SKL_DRIVERS_RING_H
+#ifndef SKL_BASE_RING_H
+#define SKL_BASE_RING_H
 
 #include <stddef.h>
 #include <stdint.h>
