@@ -1,10 +1,131 @@
 /*
- * sockerless-gcp-simulator: prints its version, until the real main lands.
+ * simulator/main.c - life of the simulator.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "loop/http_client.h"
+#include "simulator/sim.h"
 
-int main(void)
+#define CGROUP2_MAGIC 0x63677270
+
+static void on_stopped(void *arg)
 {
-    return printf("sockerless-gcp-simulator %s\n", PACKAGE_VERSION) < 0;
+    loop_stop(((struct sim *)arg)->loop);
+}
+
+static void on_term(void *arg, int signo)
+{
+    struct sim *s = arg;
+
+    (void)signo;
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    http_server_stop_accepting(s->server);
+    if (list_empty(&s->instances))
+        loop_stop(s->loop);
+    else
+        instances_stop_all(s);
+}
+
+/* crun refuses a hybrid cgroup hierarchy; a pure v2 one that we may write is fine. */
+static bool cgroups_usable(void)
+{
+    struct statfs fs;
+
+    return geteuid() == 0 && statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_MAGIC && access("/sys/fs/cgroup", W_OK) == 0;
+}
+
+/* Our mounts are nobody else's business, and go with us. */
+static int private_mounts(struct skl_error *err)
+{
+    if (unshare(CLONE_NEWNS) < 0)
+        return error_set_errno(err, SKL_ERR_FORBIDDEN, errno,
+                               "making a mount namespace (run as root; ordinary users need user namespaces)");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "making mounts private");
+    /* crun 1.8 refuses to look at a hybrid hierarchy even when told to leave cgroups alone. Out of its sight, in this
+     * namespace alone, it is an ordinary v1 one. */
+    (void)umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    return 0;
+}
+
+static int lock_state(struct sim *s, struct skl_error *err)
+{
+    CLEANUP(free_p) char *path = fs_join(s->opts.state_dir, "lock");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "opening %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, SKL_ERR_CONFLICT, "%s is in use by another simulator", s->opts.state_dir);
+    return 0; /* held until we end */
+}
+
+static int write_port(const struct sim *s, struct skl_error *err)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%u\n", s->port);
+
+    return s->opts.port_file != NULL ? fs_write_file_atomic(s->opts.port_file, text, (size_t)n, 0644, err) : 0;
+}
+
+static int start(struct sim *s, struct skl_error *err)
+{
+    if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || lock_state(s, err) < 0 || private_mounts(err) < 0)
+        return -1;
+    s->cgroups = cgroups_usable();
+    recover(s);
+    s->loop = loop_new(err);
+    if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)
+        return -1;
+    if (!s->opts.network_host && (s->netns = netns_pool_new(s->loop, err)) == NULL)
+        return -1;
+    if (loop_on_signal(s->loop, SIGTERM, on_term, s, err) < 0 || loop_on_signal(s->loop, SIGINT, on_term, s, err) < 0)
+        return -1;
+    return server_start(s, err) < 0 ? -1 : write_port(s, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct sim s = {0};
+    struct skl_error err = {0};
+    int rc;
+
+    log_set_program("sockerless-gcp-simulator");
+    if (argc >= 2 && str_eq(argv[1], "image"))
+        return sim_image_command(argc - 2, argv + 2);
+    sim_options_parse(&s.opts, argc, argv);
+    list_init(&s.op_order);
+    list_init(&s.entries);
+    list_init(&s.relays);
+    list_init(&s.instances);
+    s.stopped = on_stopped;
+    rc = start(&s, &err);
+    if (rc == 0) {
+        log_info("main", "listening on port %u", s.port);
+        loop_run(s.loop);
+    } else {
+        log_error("main", "%s", err.message);
+    }
+    netns_pool_free(s.netns);
+    if (s.opts.own_state_dir)
+        (void)fs_remove_tree(s.opts.state_dir, NULL);
+    return rc == 0 ? 0 : 1;
 }

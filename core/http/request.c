@@ -117,6 +117,15 @@ const char *http_req_header(const struct http_req *req, const char *name)
     return NULL;
 }
 
+bool http_req_header_at(const struct http_req *req, size_t i, const char **ret_name, const char **ret_value)
+{
+    if (i >= req->head.n_fields)
+        return false;
+    *ret_name = req->fields[i].name;
+    *ret_value = req->fields[i].value;
+    return true;
+}
+
 bool http_req_wants_upgrade(const struct http_req *req)
 {
     return http_req_header(req, "Upgrade") != NULL;

@@ -76,6 +76,8 @@ const char *http_req_query(struct http_req *req, const char *name);
 /* The n-th (from 0) of several values of one name, or NULL. */
 const char *http_req_query_nth(struct http_req *req, const char *name, size_t n);
 const char *http_req_header(const struct http_req *req, const char *name); /* any case; first; or NULL */
+/* The i-th header field (from 0); false beyond the last. */
+bool http_req_header_at(const struct http_req *req, size_t i, const char **ret_name, const char **ret_value);
 bool http_req_wants_upgrade(const struct http_req *req);   /* has an Upgrade header of any value */
 bool http_req_has_body(const struct http_req *req);        /* chunked or Content-Length > 0 */
 int64_t http_req_content_length(const struct http_req *req); /* -1: chunked or none given */

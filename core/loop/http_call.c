@@ -214,6 +214,19 @@ const char *http_call_header(const struct http_call *call, const char *name)
     return h->value;
 }
 
+const void *http_call_next_header(const struct http_call *call, const void *prev, const char **ret_name,
+                                  const char **ret_value)
+{
+    struct curl_header *h =
+        curl_easy_nextheader(call->easy, CURLH_HEADER, -1, (struct curl_header *)(uintptr_t)prev);
+
+    if (h == NULL)
+        return NULL;
+    *ret_name = h->name;
+    *ret_value = h->value;
+    return h;
+}
+
 /* ---- from spec to handle ---- */
 
 static bool is_token(const char *s)

@@ -36,6 +36,9 @@ struct http_result {
 };
 /* First header of that name, any case, or NULL. Only inside on_done and on_head. */
 const char *http_call_header(const struct http_call *call, const char *name);
+/* All of them in order: pass NULL, then what it returned. NULL after the last. Same places. */
+const void *http_call_next_header(const struct http_call *call, const void *prev, const char **ret_name,
+                                  const char **ret_value);
 
 struct http_call_spec {
     const char *method;            /* "GET" ... */

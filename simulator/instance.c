@@ -1,0 +1,295 @@
+/*
+ * simulator/instance.c - one running container of a function.
+ *
+ *   STARTING -> (its port accepts: invoke.c) READY -> STOPPING -> gone;  it may end by itself at any time
+ *
+ * Everything of it lies in <state>/instances/<id>: bundle, overlay, hosts. crun's own state is in <state>/crun. What a
+ * killed simulator leaves there the next one removes (recover.c).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "simulator/sim.h"
+
+#define GRACE_NS (INT64_C(10) * 1000000000) /* of the platform: SIGTERM to SIGKILL */
+#define READ_SIZE (64u * 1024)
+#define PORT 8080
+
+/* ---- output ---- */
+
+static void flush_line(struct instance *in, int i, bool force)
+{
+    struct buf *b = &in->line[i];
+    char *nl;
+
+    while (b->len > 0 && (nl = memchr(b->data, '\n', b->len)) != NULL) {
+        entries_add(in, i + 1, b->data, (size_t)(nl - b->data));
+        buf_consume(b, (size_t)(nl - b->data) + 1);
+    }
+    if (b->len > 0 && (force || b->len >= SIM_LINE_MAX)) {
+        entries_add(in, i + 1, b->data, b->len);
+        buf_clear(b);
+    }
+}
+
+static void close_output(struct instance *in, int i)
+{
+    if (in->out_fd[i] < 0)
+        return;
+    flush_line(in, i, true);
+    io_fini(&in->out[i]);
+    close(in->out_fd[i]);
+    in->out_fd[i] = -1;
+}
+
+static void on_output(void *arg, unsigned ready)
+{
+    struct instance *in = arg;
+    char data[READ_SIZE];
+
+    (void)ready;
+    for (int i = 0; i < 2; i++) {
+        ssize_t n = in->out_fd[i] >= 0 ? read(in->out_fd[i], data, sizeof(data)) : -1;
+        if (n > 0) {
+            if (in->line[i].len + (size_t)n > in->line[i].max)
+                flush_line(in, i, true);
+            (void)buf_append(&in->line[i], data, (size_t)n);
+            flush_line(in, i, false);
+        } else if (n == 0) {
+            close_output(in, i);
+        }
+    }
+}
+
+static int open_output(struct instance *in, int theirs[2], struct skl_error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        int fd[2];
+        if (pipe2(fd, O_CLOEXEC) < 0)
+            return error_set_errno(err, SKL_ERR_INTERNAL, errno, "making a pipe");
+        fcntl(fd[0], F_SETFL, O_NONBLOCK);
+        in->out_fd[i] = fd[0];
+        theirs[i] = fd[1];
+        buf_init(&in->line[i], SIM_LINE_MAX + READ_SIZE);
+        io_init(in->sim->loop, &in->out[i], fd[0], on_output, in);
+        io_want(&in->out[i], IO_READ);
+    }
+    return 0;
+}
+
+/* ---- the end ---- */
+
+void instance_dir_clean(struct sim *s, const char *dir, const char *id)
+{
+    CLEANUP(free_p) char *root = fs_join(dir, "rootfs"), *crun = xasprintf("%s/crun/%s", s->opts.state_dir, id);
+    struct skl_error err = {0};
+
+    (void)umount2(root, MNT_DETACH);
+    if (fs_remove_tree(dir, &err) < 0)
+        log_warn("instance", "cleaning up: %s", err.message);
+    (void)fs_remove_tree(crun, NULL);
+}
+
+static void instance_free(struct instance *in)
+{
+    struct sim *s = in->sim;
+
+    list_remove(&in->link);
+    list_remove(&in->all);
+    close_output(in, 0);
+    close_output(in, 1);
+    buf_fini(&in->line[0]);
+    buf_fini(&in->line[1]);
+    timer_fini(&in->kill);
+    for (size_t i = 0; i < in->n_relays; i++)
+        relay_unref(s, in->relays[i]);
+    netns_free(in->net);
+    instance_dir_clean(s, in->dir, in->id);
+    free(in->dir);
+    free(in->service);
+    free(in->location);
+    free(in->project);
+    free(in->revision);
+    json_object_put(in->labels);
+    free(in);
+    if (s->stopping && list_empty(&s->instances))
+        s->stopped(s);
+}
+
+static void on_ended(void *arg, int status)
+{
+    struct instance *in = arg;
+
+    in->child = NULL;
+    log_debug("instance", "%s of %s ended with status %d", in->id, in->service, status);
+    on_output(in, 0);
+    instance_free(in);
+}
+
+static void run_crun(struct instance *in, const char *const *argv)
+{
+    struct child_spec spec = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+    struct child *c = child_spawn(in->sim->loop, &spec, NULL, NULL, NULL);
+
+    if (c != NULL)
+        child_detach(c);
+}
+
+static void signal_container(struct instance *in, const char *signo)
+{
+    CLEANUP(free_p) char *root = fs_join(in->sim->opts.state_dir, "crun");
+    const char *argv[] = {"crun", "--root", root, "kill", in->id, signo, NULL};
+
+    run_crun(in, argv);
+}
+
+static void on_kill(void *arg)
+{
+    struct instance *in = arg;
+
+    signal_container(in, "KILL");
+    timer_start(&in->kill, INT64_C(1000000000)); /* crun may not have made the container yet */
+}
+
+void instance_stop(struct instance *in)
+{
+    if (in->state == INSTANCE_STOPPING)
+        return;
+    in->state = INSTANCE_STOPPING;
+    signal_container(in, "TERM");
+    timer_start(&in->kill, in->sim->stopping ? INT64_C(500000000) : GRACE_NS);
+}
+
+void instances_stop_all(struct sim *s)
+{
+    LIST_FOREACH_SAFE(n, tmp, &s->instances) {
+        struct instance *in = LIST_ENTRY(n, struct instance, all);
+        in->state = INSTANCE_STOPPING;
+        signal_container(in, "KILL");
+        timer_start(&in->kill, INT64_C(500000000));
+    }
+}
+
+/* ---- the start ---- */
+
+/* The ports of URLs that name host.sockerless.internal in the function's environment. */
+static void add_relays(struct instance *in)
+{
+    struct json_object *sc = json_member(in->f->json, "serviceConfig");
+    struct json_object *vars = sc != NULL ? json_member(sc, "environmentVariables") : NULL;
+
+    if (vars == NULL || in->net == NULL)
+        return;
+    json_object_object_foreach(vars, key, v) {
+        const char *at = strstr(json_object_get_string(v), "host.sockerless.internal:");
+        struct skl_error err = {0};
+        char digits[6];
+        uint64_t port;
+        (void)key;
+        if (at == NULL || in->n_relays == ARRAY_LEN(in->relays))
+            continue;
+        snprintf(digits, sizeof(digits), "%.*s", (int)strspn(at + 25, "0123456789"), at + 25);
+        if (!str_to_u64(digits, 1, 65535, &port))
+            continue;
+        if (relay_ref(in->sim, (uint16_t)port, &err) < 0)
+            log_warn("instance", "%s", err.message);
+        else
+            in->relays[in->n_relays++] = (uint16_t)port;
+    }
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(sa);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = -1;
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+        port = ntohs(sa.sin_port);
+    if (fd >= 0)
+        close(fd);
+    return port;
+}
+
+static int set_network(struct instance *in, struct skl_error *err)
+{
+    int port = PORT;
+
+    if (!in->sim->opts.network_host) {
+        in->net = netns_take(in->sim->netns, err);
+        if (in->net == NULL)
+            return -1;
+    } else if ((port = free_port()) < 0) {
+        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "no free port");
+    }
+    in->port = (uint16_t)port;
+    return 0;
+}
+
+static int spawn(struct instance *in, struct skl_error *err)
+{
+    CLEANUP(free_p) char *root = fs_join(in->sim->opts.state_dir, "crun");
+    const char *argv[12] = {"crun", "--root", root};
+    int theirs[2] = {-1, -1}, n = 3;
+    struct child_spec spec = {.argv = argv, .stdin_fd = -1, .die_with_parent = true};
+
+    if (!in->sim->cgroups)
+        argv[n++] = "--cgroup-manager=disabled";
+    argv[n++] = "run";
+    argv[n++] = "--bundle";
+    argv[n++] = in->dir;
+    argv[n++] = in->id;
+    if (open_output(in, theirs, err) < 0)
+        return -1;
+    spec.stdout_fd = theirs[0];
+    spec.stderr_fd = theirs[1];
+    in->child = child_spawn(in->sim->loop, &spec, on_ended, in, err);
+    close(theirs[0]);
+    close(theirs[1]);
+    return in->child != NULL ? 0 : -1;
+}
+
+struct instance *instance_start(struct function *f, struct skl_error *err)
+{
+    struct instance *in = xcalloc(1, sizeof(*in));
+    char id[ID_SIZE];
+
+    id_new(id);
+    snprintf(in->id, sizeof(in->id), "%.32s", id);
+    in->sim = f->sim;
+    in->f = f;
+    in->out_fd[0] = in->out_fd[1] = -1;
+    in->dir = xasprintf("%s/instances/%s", f->sim->opts.state_dir, in->id);
+    in->service = xstrdup(f->id);
+    in->location = xstrdup(f->location);
+    in->project = xstrdup(f->project);
+    in->revision = xasprintf("%s-%05u-sim", f->id, f->revision);
+    in->labels = json_object_get(json_member(f->json, "labels"));
+    timer_init(f->sim->loop, &in->kill, on_kill, in);
+    list_push_back(&f->instances, &in->link);
+    list_push_back(&f->sim->instances, &in->all);
+    if (f->image == NULL) {
+        error_set(err, SKL_ERR_UNAVAILABLE, "the function's build has no image that the simulator can run: only runtime "
+                                            "\"docker\" is executed");
+    } else if (fs_mkdir_p(in->dir, 0700, err) == 0 && set_network(in, err) == 0) {
+        add_relays(in);
+        if (bundle_write(in, err) == 0 && spawn(in, err) == 0)
+            return in;
+    }
+    instance_free(in);
+    return NULL;
+}

@@ -1,0 +1,252 @@
+/*
+ * simulator/netns.c - network namespaces for instances, a few made ahead since making one takes milliseconds.
+ *
+ * Each is a point-to-point link: a veth whose host end has NETNS_HOST_ADDR/32 (all of them have) and whose inner
+ * end has an address of its own out of 169.254.1.0 to 169.254.126.255; a route for it on the host, a default route inside. Addresses are drawn
+ * at random and the route is made exclusively, so that several simulators on one machine don't meet.
+ *
+ * A namespace is made in a thread: unshare() moves only the calling thread, and the namespace lives on by a file
+ * descriptor. Configuration is netlink; no program is run.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "simulator/netns.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/error.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "simulator/sim.h"
+
+#define POOL_SIZE 4
+#define ADDRESS_TRIES 16
+
+struct netns_pool {
+    struct loop *loop;
+    struct list ready;
+    size_t n, making;
+    bool broken;
+    bool closed;
+    struct skl_error why;
+};
+
+struct making {
+    struct netns_pool *pool;
+    struct netns *ns;
+    struct skl_error err;
+};
+
+/* ---- in the new namespace ---- */
+
+struct unshared {
+    int ns_fd, nl_fd;
+    int error;
+};
+
+/* Leaves with a descriptor of the namespace and a netlink socket in it. */
+static void *unshare_thread(void *arg)
+{
+    struct unshared *u = arg;
+
+    u->ns_fd = u->nl_fd = -1;
+    if (unshare(CLONE_NEWNET) < 0) {
+        u->error = errno;
+        return NULL;
+    }
+    u->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    u->nl_fd = nl_open();
+    if (u->ns_fd < 0 || u->nl_fd < 0)
+        u->error = errno;
+    return NULL;
+}
+
+static int make_namespace(struct unshared *u, struct skl_error *err)
+{
+    pthread_t t;
+    int rc = pthread_create(&t, NULL, unshare_thread, u);
+
+    if (rc != 0)
+        return error_set_errno(err, SKL_ERR_INTERNAL, rc, "making a thread");
+    pthread_join(t, NULL);
+    if (u->error == EPERM)
+        return error_set(err, SKL_ERR_FORBIDDEN,
+                         "making a network namespace is not permitted: run as root, or use --network host");
+    return u->error != 0 ? error_set_errno(err, SKL_ERR_INTERNAL, u->error, "making a network namespace") : 0;
+}
+
+static int configure_inside(struct netns *n, int nl, struct skl_error *err)
+{
+    struct in_addr host;
+    int lo = nl_link_index(nl, "lo"), eth = nl_link_index(nl, "eth0");
+
+    inet_pton(AF_INET, NETNS_HOST_ADDR, &host);
+    if (nl_link_up(nl, lo) < 0 || nl_link_up(nl, eth) < 0 || nl_addr_add(nl, eth, n->addr, 32) < 0 ||
+        nl_route_add(nl, eth, host, 32, NULL, 0) < 0 || nl_route_add(nl, eth, (struct in_addr){0}, 0, &host, 0) < 0)
+        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "setting up a function's network");
+    return 0;
+}
+
+static int configure_host(struct netns *n, int nl, struct skl_error *err)
+{
+    struct in_addr host;
+    int index = nl_link_index(nl, n->host_if);
+
+    inet_pton(AF_INET, NETNS_HOST_ADDR, &host);
+    if (index < 0 || nl_addr_add(nl, index, host, 32) < 0 || nl_link_up(nl, index) < 0)
+        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "setting up %s", n->host_if);
+    for (int i = 0; i < ADDRESS_TRIES; i++) {
+        n->addr.s_addr = htonl(0xa9fe0100u + (uint32_t)(random_u64() % 0x7e00));
+        if (n->addr.s_addr == host.s_addr)
+            continue;
+        if (nl_route_add(nl, index, n->addr, 32, NULL, 1) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+    }
+    return error_set_errno(err, SKL_ERR_INTERNAL, errno, "no address for a function");
+}
+
+static int make(struct netns *n, struct skl_error *err)
+{
+    struct unshared u = {0};
+    int nl = -1, rc = -1;
+
+    snprintf(n->host_if, sizeof(n->host_if), "skl%09llx", (unsigned long long)(random_u64() & 0xfffffffffULL));
+    if (make_namespace(&u, err) == 0 && (nl = nl_open()) >= 0) {
+        if (nl_veth_add(nl, n->host_if, "eth0", u.ns_fd) < 0)
+            error_set_errno(err, SKL_ERR_INTERNAL, errno, "making a pair of interfaces");
+        else if (configure_host(n, nl, err) == 0 && configure_inside(n, u.nl_fd, err) == 0)
+            rc = 0;
+    }
+    if (nl >= 0)
+        close(nl);
+    if (u.nl_fd >= 0)
+        close(u.nl_fd);
+    n->fd = u.ns_fd;
+    return rc;
+}
+
+/* ---- the pool ---- */
+
+static void refill(struct netns_pool *p);
+
+static void make_work(void *arg)
+{
+    struct making *m = arg;
+
+    if (make(m->ns, &m->err) < 0) {
+        netns_free(m->ns);
+        m->ns = NULL;
+    }
+}
+
+static void make_done(void *arg)
+{
+    struct making *m = arg;
+    struct netns_pool *p = m->pool;
+
+    p->making--;
+    if (p->closed) {
+        netns_free(m->ns);
+        if (p->making == 0)
+            free(p);
+    } else if (m->ns != NULL) {
+        list_push_back(&p->ready, &m->ns->link);
+        p->n++;
+    } else {
+        p->broken = true;
+        p->why = m->err;
+        log_error("netns", "%s", m->err.message);
+    }
+    free(m);
+}
+
+static void refill(struct netns_pool *p)
+{
+    while (!p->broken && p->n + p->making < POOL_SIZE) {
+        struct making *m = xcalloc(1, sizeof(*m));
+        m->pool = p;
+        m->ns = xcalloc(1, sizeof(*m->ns));
+        m->ns->fd = -1;
+        list_init(&m->ns->link);
+        p->making++;
+        loop_work(p->loop, make_work, make_done, m);
+    }
+}
+
+struct netns_pool *netns_pool_new(struct loop *loop, struct skl_error *err)
+{
+    struct netns_pool *p = xcalloc(1, sizeof(*p));
+    struct netns *first;
+
+    p->loop = loop;
+    list_init(&p->ready);
+    first = netns_take(p, err); /* says at once what is missing */
+    if (first == NULL) {
+        free(p);
+        return NULL;
+    }
+    list_push_back(&p->ready, &first->link);
+    p->n++;
+    return p;
+}
+
+struct netns *netns_take(struct netns_pool *p, struct skl_error *err)
+{
+    struct netns *n;
+
+    if (!list_empty(&p->ready)) {
+        n = LIST_ENTRY(p->ready.next, struct netns, link);
+        list_remove(&n->link);
+        p->n--;
+        refill(p);
+        return n;
+    }
+    n = xcalloc(1, sizeof(*n));
+    n->fd = -1;
+    list_init(&n->link);
+    if (make(n, err) < 0) {
+        netns_free(n);
+        return NULL;
+    }
+    if (p->n == 0)
+        refill(p);
+    return n;
+}
+
+/* Deleting one end of the pair deletes both, and the route. */
+void netns_free(struct netns *n)
+{
+    int nl;
+
+    if (n == NULL)
+        return;
+    list_remove(&n->link);
+    nl = nl_open();
+    if (nl >= 0) {
+        (void)nl_link_delete(nl, n->host_if);
+        close(nl);
+    }
+    if (n->fd >= 0)
+        close(n->fd);
+    free(n);
+}
+
+void netns_pool_free(struct netns_pool *p)
+{
+    if (p == NULL)
+        return;
+    p->closed = true;
+    LIST_FOREACH_SAFE(node, tmp, &p->ready)
+        netns_free(LIST_ENTRY(node, struct netns, link));
+    if (p->making == 0)
+        free(p);
+}

@@ -1,0 +1,235 @@
+/*
+ * simulator/sim.h - what the files of the simulator share.
+ *
+ *   main.c       options, signals, life               images.c    the image store
+ *   options.c    the command line                     import.c    archives into the store (unpack.c, layout.c)
+ *   server.c     routing, errors, the request log     bundle.c    an OCI bundle for crun
+ *   functions.c  the functions resource               instance.c  one running container of a function
+ *   validate.c   what Google refuses                  netns.c     network namespaces, made ahead
+ *   operations.c long-running operations              relay.c     the host's loopback for functions
+ *   logging.c    entries:list                         invoke.c    a function's URL: proxying
+ *   entries.c    the log entries                      recover.c   what a killed simulator left behind
+ *
+ * One thread, one loop. Google's words are in reference/gcp-api.md.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SKL_SIM_SIM_H
+#define SKL_SIM_SIM_H
+
+#include <json-c/json.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "http/route.h"
+#include "http/server.h"
+#include "json/json.h"
+#include "loop/child.h"
+#include "loop/loop.h"
+
+#define SIM_BODY_MAX (10u * 1024 * 1024)
+#define SIM_ENTRIES_MAX 200000u       /* log entries kept; the oldest go */
+#define SIM_LINE_MAX (256u * 1024)    /* of one log entry */
+#define SIM_REQUEST_MAX (32u * 1024 * 1024) /* body of an invocation */
+#define SIM_PROJECT_NUMBER "123456789012"
+
+/* ---- options.c ---- */
+struct sim_options {
+    const char *listen;        /* "127.0.0.1:0" */
+    const char *port_file;     /* or NULL */
+    char *state_dir;
+    char *images_dir;
+    bool own_state_dir;        /* made for this run: removed at the end */
+    bool docker_runtime;
+    bool network_host;
+    bool require_auth;
+    int64_t operation_delay, build_delay, cold_start_delay, log_delay;
+    const char *agent;         /* the agent's binary */
+};
+/* Exits on --help and usage errors. */
+void sim_options_parse(struct sim_options *o, int argc, char **argv);
+char *sim_default_images_dir(void);
+int sim_image_command(int argc, char **argv); /* image import|pull|list|remove: the exit status */
+
+struct function;
+struct http_client;
+struct instance;
+struct netns_pool;
+
+struct sim {
+    struct loop *loop;
+    struct sim_options opts;
+    uint16_t port;
+    struct http_server *server;
+    struct http_client *http;
+    bool cgroups;              /* crun can use them here */
+    int request_log;           /* fd */
+    struct function *functions; /* hash by name */
+    struct operation *operations;
+    struct list op_order;      /* oldest first */
+    size_t n_operations;
+    struct list entries;       /* log entries, oldest first */
+    size_t n_entries;
+    uint64_t next_entry;
+    struct netns_pool *netns;
+    struct list relays;
+    struct list instances;
+    bool stopping;
+    void (*stopped)(void *arg);
+};
+
+/* ---- server.c ---- */
+struct sim_call {              /* one API request */
+    struct sim *sim;
+    struct http_req *req;
+    const struct sim_route *route;
+    struct route_match match;
+    struct json_object *body;  /* POST, PATCH, PUT with JSON */
+    const char *rpc;
+};
+struct sim_route {
+    const char *method;
+    const char *pattern;       /* the last segment may end in ":verb" */
+    const char *rpc;           /* for the request log */
+    void (*handler)(struct sim_call *c);
+    bool raw;                  /* the handler reads the body itself */
+};
+/* Each resource has a table, ended by handler == NULL. */
+extern const struct sim_route functions_routes[];
+extern const struct sim_route operations_routes[];
+extern const struct sim_route logging_routes[];
+
+int server_start(struct sim *s, struct skl_error *err);
+const char *call_param(const struct sim_call *c, const char *name);
+/* Each answers once and frees the call. */
+void call_json(struct sim_call *c, int status, struct json_object *o);   /* takes o */
+void call_fail(struct sim_call *c, int http, const char *status, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void call_error(struct sim_call *c, const struct skl_error *err);        /* kind -> Google's status */
+void call_end(struct sim_call *c, int status);                           /* answered by other means: log and free */
+void server_log(struct sim *s, const char *rpc, const char *method, const char *path, int status, struct json_object *body);
+
+/* ---- operations.c ---- */
+struct operation {
+    UT_hash_handle hh;
+    struct list link;
+    char *name;
+    struct json_object *json;  /* as answered */
+};
+/* An operation on target; verb "create", "update", "delete"; kind e.g. "CREATE_FUNCTION". request may be NULL (taken). */
+struct operation *operation_new(struct sim *s, const char *project, const char *location, const char *target, const char *verb,
+                                const char *kind, struct json_object *request);
+/* response is taken; it gets its @type. */
+void operation_done(struct operation *op, const char *type, struct json_object *response);
+void operation_failed(struct operation *op, int grpc_code, const char *message);
+
+/* ---- functions.c ---- */
+enum function_state { FUNCTION_DEPLOYING, FUNCTION_ACTIVE, FUNCTION_FAILED, FUNCTION_DELETING };
+struct function {
+    UT_hash_handle hh;
+    struct sim *sim;
+    char *name;                /* projects/P/locations/L/functions/F */
+    char *project, *location, *id;
+    enum function_state state;
+    struct json_object *json;  /* the resource; state is filled in when answered */
+    struct operation *op;      /* in progress */
+    struct timer timer;
+    struct list instances;
+    unsigned revision;
+    /* what an instance needs */
+    struct image *image;       /* loaded when deployed */
+    int64_t timeout_s;
+    unsigned max_instances, concurrency;
+};
+struct function *function_find(struct sim *s, const char *project, const char *location, const char *id);
+const char *function_env(const struct function *f, const char *name); /* or NULL */
+void functions_free(struct sim *s);
+int function_validate(struct sim *s, const char *id, struct json_object *fn, struct skl_error *err); /* validate.c */
+
+/* ---- images.c ---- */
+struct image {
+    char *name;                /* docker.io/library/busybox:latest */
+    char *dir;                 /* of the store */
+    char *rootfs;
+    struct json_object *config; /* OCI image config's "config" object */
+    unsigned refs;
+};
+/* Docker's normal form of a reference; NULL with err when malformed. Caller frees. */
+char *image_normal_name(const char *ref, struct skl_error *err);
+struct image *image_open(const char *images_dir, const char *ref, struct skl_error *err); /* NOT_FOUND names it */
+void image_unref(struct image *im);
+int image_import(const char *images_dir, const char *name, const char *path, struct json_object *overrides,
+                 struct skl_error *err);
+
+/* ---- netns.c ---- */
+struct netns {
+    struct list link;
+    int fd;                    /* of the namespace */
+    char host_if[16];
+    struct in_addr addr;       /* inside */
+};
+#define NETNS_HOST_ADDR "169.254.77.1"
+struct netns_pool *netns_pool_new(struct loop *loop, struct skl_error *err);
+void netns_pool_free(struct netns_pool *p);
+struct netns *netns_take(struct netns_pool *p, struct skl_error *err);
+void netns_free(struct netns *n);
+
+/* ---- relay.c ---- */
+/* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */
+int relay_ref(struct sim *s, uint16_t port, struct skl_error *err);
+void relay_unref(struct sim *s, uint16_t port);
+
+/* ---- instance.c ---- */
+enum instance_state { INSTANCE_STARTING, INSTANCE_READY, INSTANCE_STOPPING };
+struct instance {
+    struct list link;          /* function's */
+    struct list all;           /* sim's */
+    struct sim *sim;
+    struct function *f;        /* NULL when the function is gone */
+    char id[33];
+    char *dir;
+    enum instance_state state;
+    struct netns *net;         /* NULL: host's network */
+    uint16_t port;
+    struct child *child;
+    struct timer kill;
+    struct io out[2];
+    int out_fd[2];
+    struct buf line[2];
+    unsigned active;           /* requests */
+    uint16_t relays[8];
+    size_t n_relays;
+    bool mounted;
+    char *service, *location, *project, *revision; /* for log entries */
+    struct json_object *labels;
+};
+struct instance *instance_start(struct function *f, struct skl_error *err);
+void instance_stop(struct instance *in);        /* SIGTERM, 10 s later SIGKILL */
+void instances_stop_all(struct sim *s);
+int bundle_write(struct instance *in, struct skl_error *err); /* bundle.c */
+void recover(struct sim *s);                     /* recover.c */
+void instance_dir_clean(struct sim *s, const char *dir, const char *id);
+
+/* ---- invoke.c ---- */
+void invoke_on_request(struct sim *s, struct http_req *req);
+#define INVOKE_PREFIX "/_functions/"
+
+/* ---- entries.c ---- */
+struct log_entry {
+    struct list link;
+    int64_t time, received;
+    char insert_id[25];
+    const char *log_id;        /* "run.googleapis.com/stdout": literal */
+    char *project, *location, *service, *revision;
+    struct json_object *labels;
+    char *text;
+    size_t len;
+};
+void entries_add(struct instance *in, int stream, const char *line, size_t n);
+void entries_free(struct sim *s);
+struct json_object *entry_json(const struct log_entry *e);
+
+#endif
