@@ -127,6 +127,7 @@ struct container {
     char *error;             /* State.Error, "" mostly */
     bool oom;
     bool manually_stopped;   /* for unless-stopped */
+    bool was_starting;       /* as loaded: a start was cut off by the end of a daemon */
     int restart_count;       /* by policy, not by hand */
     unsigned tty_rows, tty_cols; /* last size asked for; ConsoleSize at first; 0: unknown */
     struct health *health;
@@ -141,6 +142,7 @@ struct container {
     struct engine *engine;
     struct machine *machine; /* NULL at rest: what goes on, timers, waiters (machine.c) */
     struct list waiters;
+    struct list stdin_clients;
     struct list in_all;      /* engine's list, newest first */
     struct list in_image;    /* containers of the same image */
     unsigned refs;

@@ -62,6 +62,7 @@ struct network {
     uint32_t subnet, gateway; /* host order */
     uint32_t range, range_mask; /* where addresses come from; the subnet when none was given */
     unsigned prefix_len;
+    uint32_t last_ip;       /* given last */
     char *ipam_config;      /* JSON text: array for IPAM.Config (what was given, or what was chosen) */
     char *ipam_options;     /* JSON text: object or "null" */
     char *options;          /* JSON text: object */

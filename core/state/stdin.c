@@ -1,0 +1,96 @@
+/*
+ * state/stdin.c - who feeds a container's stdin. See container.h.
+ *
+ * The bytes themselves are the runner's (drivers/): it keeps what is written before the process runs, and tells
+ * when there is room again. Here is only who is attached, and what the end of a client means.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include "base/mem.h"
+#include "state/internal.h"
+
+struct stdin_client {
+    struct container *c;
+    void (*on_drain)(void *arg);
+    void *arg;
+    bool waiting;
+    struct soon soon;
+    struct list link; /* container's stdin_clients */
+};
+
+static void on_soon(void *arg)
+{
+    struct stdin_client *s = arg;
+
+    if (s->on_drain != NULL)
+        s->on_drain(s->arg);
+}
+
+struct stdin_client *container_stdin_attach(struct container *c, void (*on_drain)(void *arg), void *arg)
+{
+    struct stdin_client *s = xcalloc(1, sizeof(*s));
+
+    container_ref(c);
+    s->c = c;
+    s->on_drain = on_drain;
+    s->arg = arg;
+    soon_init(&s->soon, on_soon, s);
+    list_push_back(&c->stdin_clients, &s->link);
+    return s;
+}
+
+static bool reaches_process(const struct container *c)
+{
+    return c->open_stdin && c->engine->runner != NULL && engine_has_agent(c->engine);
+}
+
+bool container_stdin_write(struct stdin_client *s, const void *p, size_t n)
+{
+    struct container *c = s->c;
+
+    if (n == 0 || !reaches_process(c))
+        return true;
+    s->waiting = !c->engine->runner->stdin_write(c->engine->runner_ctx, c, p, n);
+    return !s->waiting;
+}
+
+void container_stdin_close(struct stdin_client *s, bool eof)
+{
+    struct container *c;
+
+    if (s == NULL)
+        return;
+    (void)eof; /* with StdinOnce the end of the first client is the end, however it came about */
+    c = s->c;
+    if (c->stdin_once && reaches_process(c) && c->status != CONTAINER_REMOVED)
+        c->engine->runner->stdin_close(c->engine->runner_ctx, c);
+    soon_cancel(&s->soon);
+    list_remove(&s->link);
+    free(s);
+    container_unref(c);
+}
+
+void engine_stdin_drained(struct container *c)
+{
+    LIST_FOREACH_SAFE(node, tmp, &c->stdin_clients) {
+        struct stdin_client *s = LIST_ENTRY(node, struct stdin_client, link);
+
+        if (!s->waiting)
+            continue;
+        s->waiting = false;
+        loop_soon(c->engine->loop, &s->soon);
+    }
+}
+
+/* Clients hold a reference, so none is left when a container is freed, except at the end of the daemon. */
+void stdin_free(struct container *c)
+{
+    LIST_FOREACH_SAFE(node, tmp, &c->stdin_clients) {
+        struct stdin_client *s = LIST_ENTRY(node, struct stdin_client, link);
+
+        soon_cancel(&s->soon);
+        list_remove(&s->link);
+        free(s);
+    }
+}

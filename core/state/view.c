@@ -1,0 +1,88 @@
+/*
+ * state/view.c - a container as drivers see it (struct skl_container), and the process spec for its agent.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/str.h"
+#include "json/jw.h"
+#include "state/internal.h"
+
+/* agent/README.md 4, POST /process. */
+static void process_json(const struct container *c, struct buf *out)
+{
+    struct jw w;
+
+    jw_init(&w, out);
+    jw_object(&w, NULL);
+    jw_strings(&w, "argv", (const char *const *)c->argv);
+    jw_strings(&w, "env", (const char *const *)c->env);
+    if (!str_empty(c->working_dir))
+        jw_string(&w, "cwd", c->working_dir);
+    if (!str_empty(c->user))
+        jw_string(&w, "user", c->user);
+    jw_bool(&w, "tty", c->tty);
+    jw_bool(&w, "open_stdin", c->open_stdin);
+    if (!str_empty(c->hostname))
+        jw_string(&w, "hostname", c->hostname);
+    jw_i64(&w, "stop_signal", c->stop_signal);
+    jw_object_end(&w);
+}
+
+/* NULL when it is too long: then it travels over the link. */
+static char *process_base64(const struct container *c)
+{
+    struct buf json, text;
+    char *ret = NULL;
+
+    buf_init(&json, SKL_PROCESS_MAX);
+    buf_init(&text, SKL_PROCESS_MAX);
+    process_json(c, &json);
+    if (!json.overflow && base64_encode(&text, json.data, json.len, false, true) == 0 && !text.overflow)
+        ret = buf_steal(&text, NULL);
+    buf_fini(&json);
+    buf_fini(&text);
+    return ret;
+}
+
+void view_init(struct view *v, const struct container *c)
+{
+    const struct engine *e = c->engine;
+
+    *v = (struct view){0};
+    v->labels = xcalloc(c->n_labels + 1, sizeof(*v->labels));
+    for (size_t i = 0; i < c->n_labels; i++)
+        v->labels[i] = (struct skl_kv){c->labels[i].key, c->labels[i].value};
+    v->process = process_base64(c);
+    v->c = (struct skl_container){
+        .size = sizeof(v->c),
+        .id = c->id,
+        .name = c->name,
+        .image = c->image_ref,
+        .image_id = c->image_id,
+        .argv = (const char *const *)c->argv,
+        .env = (const char *const *)c->env,
+        .working_dir = c->working_dir,
+        .user = c->user,
+        .tty = c->tty,
+        .open_stdin = c->open_stdin,
+        .labels = v->labels,
+        .memory = c->memory,
+        .nano_cpus = c->nano_cpus,
+        .platform = c->platform,
+        .agent_token = e->callback_url != NULL ? c->agent_token : NULL,
+        .agent_callback_url = e->callback_url,
+        .process = v->process,
+        .daemon_id = e->daemon_id,
+        .handle = c->handle,
+        .run = c->run,
+    };
+}
+
+void view_fini(struct view *v)
+{
+    free(v->labels);
+    free(v->process);
+}
