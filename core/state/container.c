@@ -131,6 +131,7 @@ void container_unref(struct container *c)
         container_free(c);
 }
 
+/* The daemon ends: whoever holds references is gone. */
 void container_free_all(struct engine *e)
 {
     struct container_hash *h, *tmp;
@@ -139,7 +140,7 @@ void container_free_all(struct engine *e)
         struct container *c = h->c;
 
         container_unindex(c);
-        container_unref(c);
+        container_free(c);
     }
 }
 

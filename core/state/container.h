@@ -67,6 +67,7 @@ struct health {
     char **test;                /* "CMD-SHELL" is resolved: argv, NULL-terminated */
     int64_t interval, timeout, start_period, start_interval;
     int retries;
+    struct health_run *run;     /* health.c's; NULL while the container does not run */
 };
 
 enum mount_type { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS };

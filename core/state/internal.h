@@ -161,6 +161,8 @@ void machine_cut_start(struct container *c);  /* a start that a daemon's end cut
 void machine_start_by_policy(struct container *c, bool back_off);
 void machine_remove_rest(struct container *c); /* goes on with a removal, or with what auto-remove left undone */
 void machine_run_ended(void *engine, struct plugin *p, const char *id, uint32_t run, const struct skl_run_end *end);
+/* Run `run` did begin, long after its start had failed. */
+void machine_kill_late(struct container *c, uint32_t run);
 void machine_log_room(struct container *c);   /* the log can take output again */
 
 /* wait.c */

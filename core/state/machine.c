@@ -185,6 +185,12 @@ static void kill_invocation(const struct container *c, uint32_t run, int signo)
     view_fini(&view);
 }
 
+void machine_kill_late(struct container *c, uint32_t run)
+{
+    log_warn("state", "container %.12s: run %u began after it was given up", c->id, run);
+    kill_invocation(c, run, SIGKILL);
+}
+
 static int start_prepare(struct machine *m, struct skl_error *err)
 {
     struct container *c = m->c;

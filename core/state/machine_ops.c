@@ -112,7 +112,7 @@ static bool op_open(struct op *op)
 void ops_free(struct machine *m)
 {
     while (!list_empty(&m->ops))
-        op_free(LIST_ENTRY(m->ops.next, struct op, link));
+        op_free(LIST_ENTRY(m->ops.next, struct op, link)); /* only at the end of the daemon: references don't count */
 }
 
 void ops_finished_free(struct engine *e)
