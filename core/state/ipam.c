@@ -92,16 +92,16 @@ static bool overlaps(uint32_t a, unsigned a_len, uint32_t b, unsigned b_len)
     return (a & mask) == (b & mask);
 }
 
-static bool pool_free(const struct engine *e, uint32_t subnet, unsigned len)
+static bool pool_free(struct engine *e, uint32_t subnet, unsigned len)
 {
-    for (struct network *n = network_first((struct engine *)e); n != NULL; n = network_next(n))
+    for (struct network *n = network_first(e); n != NULL; n = network_next(n))
         if (n->has_pool && overlaps(n->subnet, n->prefix_len, subnet, len))
             return false;
     return true;
 }
 
 /* Docker's default pools: 172.17 to 172.31 as /16, then 192.168.0.0/16 as /20. */
-static bool default_pool(const struct engine *e, uint32_t *ret_subnet, unsigned *ret_len)
+static bool default_pool(struct engine *e, uint32_t *ret_subnet, unsigned *ret_len)
 {
     for (uint32_t i = 17; i < 32; i++) {
         *ret_subnet = 172u << 24 | i << 16;

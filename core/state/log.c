@@ -722,19 +722,19 @@ void log_delete(struct log *l)
         log_warn("state", "log of container %.12s: %s", l->c->id, err.message);
 }
 
-uint64_t log_size(const struct log *l)
+uint64_t log_size(struct log *l)
 {
     uint64_t total = 0;
 
-    log_load((struct log *)l);
+    log_load(l);
     for (struct segment *s = segment_first(l); s != NULL; s = segment_next(s))
         total += s->size;
     return total;
 }
 
-bool log_has_capture(const struct log *l)
+bool log_has_capture(struct log *l)
 {
-    log_load((struct log *)l);
+    log_load(l);
     return !list_empty(&l->segments);
 }
 

@@ -44,9 +44,9 @@ struct log_limits {
 };
 
 /* Bytes on disk; first and last times are not kept. */
-uint64_t log_size(const struct log *l);
+uint64_t log_size(struct log *l);
 /* Something was captured, ever: logs can come from here. */
-bool log_has_capture(const struct log *l);
+bool log_has_capture(struct log *l);
 /* A run is on: more may come. */
 bool log_is_live(const struct log *l);
 

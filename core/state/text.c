@@ -76,10 +76,20 @@ void labels_free(struct label *labels)
 
 const char *labels_get(const struct label *labels, size_t n, const char *key)
 {
-    struct label want = {.key = (char *)key};
-    const struct label *l = n > 0 ? bsearch(&want, labels, n, sizeof(*labels), by_key) : NULL;
+    size_t lo = 0, hi = n;
 
-    return l != NULL ? l->value : NULL;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int order = strcmp(key, labels[mid].key);
+
+        if (order == 0)
+            return labels[mid].value;
+        if (order < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return NULL;
 }
 
 size_t strv_len(const char *const *v)
