@@ -8,7 +8,7 @@ unit_json = tests/unit/test_jw
 unit_wire = tests/unit/test_wire_h2 tests/unit/test_wire_link tests/unit/test_wire_record tests/unit/test_wire_ws
 unit_http =
 unit_plugin =
-unit_state =
+unit_state = tests/unit/test_state_run
 unit_drivers =
 unit_api = tests/unit/test_api_port tests/unit/test_api_version
 unit_daemon =
@@ -41,3 +41,7 @@ AM_TESTS_ENVIRONMENT = \
 	ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS:-print_stacktrace=1}"; export UBSAN_OPTIONS;
 include tests/unit/gcp/local.mk
+
+# core/state against a fake plugin host and a fake chain
+state_fake = tests/unit/state/fake.c tests/unit/state/fake.h
+tests_unit_test_state_run_SOURCES = tests/unit/test_state_run.c $(state_fake)
