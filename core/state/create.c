@@ -26,10 +26,9 @@ struct create {
     size_t n_volumes;
 };
 
-static void create_free(struct create *cr)
+static void create_fini(void *job)
 {
-    strv_free(cr->volumes);
-    free(cr);
+    strv_free(((struct create *)job)->volumes);
 }
 
 /* Takes back what the container had been given. The container itself is gone after it. */
@@ -162,7 +161,7 @@ static void finish(struct create *cr, const struct skl_error *err, const char *c
     } else {
         cr->done(cr->arg, NULL, cr->c, warnings);
     }
-    create_free(cr);
+    engine_job_free(cr);
     engine_idle(e);
 }
 
@@ -218,7 +217,7 @@ int container_create(struct engine *e, const struct container_spec *spec, contai
     driver = engine_driver(e, spec->runtime, err);
     if (driver == NULL)
         return -1;
-    cr = xcalloc(1, sizeof(*cr));
+    cr = engine_job_new(e, sizeof(*cr), create_fini);
     cr->done = done;
     cr->arg = arg;
     c = cr->c = container_new(e);
@@ -228,7 +227,7 @@ int container_create(struct engine *e, const struct container_spec *spec, contai
     if (fill_name(c, spec, err) < 0 || container_derive(c, err) < 0 || fill_mounts(cr, spec, err) < 0 ||
         endpoints_create(c, spec->endpoints, spec->n_endpoints, err) < 0 || insert_row(c, err) < 0) {
         undo(cr);
-        create_free(cr);
+        engine_job_free(cr);
         return -1;
     }
     container_index(c);

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,35 @@
 #include "state/machine.h"
 
 #define CONNECT_TIMEOUT_DEFAULT (60 * NS_PER_S)
+
+/* ---- jobs ---- */
+
+struct job {
+    struct list link;
+    void (*fini)(void *job);
+    max_align_t payload[];
+};
+
+void *engine_job_new(struct engine *e, size_t size, void (*fini)(void *job))
+{
+    struct job *j = xcalloc(1, sizeof(*j) + size);
+
+    j->fini = fini;
+    list_push_back(&e->jobs, &j->link);
+    return j->payload;
+}
+
+void engine_job_free(void *job)
+{
+    struct job *j = job != NULL ? CONTAINER_OF(job, struct job, payload) : NULL;
+
+    if (j == NULL)
+        return;
+    list_remove(&j->link);
+    if (j->fini != NULL)
+        j->fini(job);
+    free(j);
+}
 
 /* ---- the lock ---- */
 
@@ -167,6 +197,7 @@ static void init(struct engine *e, const struct engine_opts *opts)
     list_init(&e->containers);
     list_init(&e->woken);
     list_init(&e->finished);
+    list_init(&e->jobs);
     list_init(&e->dirty);
     list_init(&e->removals);
     list_init(&e->images);
@@ -196,11 +227,11 @@ void engine_close(struct engine *e)
 {
     if (e == NULL)
         return;
-    if (e->recovery != NULL) /* its lists will not come any more */
-        free(e->recovery);
     waiters_woken_free(e);
     ops_finished_free(e);
     container_free_all(e);
+    while (!list_empty(&e->jobs))
+        engine_job_free(LIST_ENTRY(e->jobs.next, struct job, link)->payload);
     removals_free(e);
     images_free(e);
     networks_free(e);

@@ -176,7 +176,7 @@ static void on_probe_done(void *arg, int code, const char *output, size_t len, c
     struct health *h = c->health;
     bool stale = p->run != c->run || h->run == NULL || !container_is_live(c);
 
-    free(p);
+    engine_job_free(p);
     if (!stale) {
         if (code >= 0) {
             log_add(h, code, output, len);
@@ -202,7 +202,7 @@ static void on_timer(void *arg)
         next_probe(c); /* paused, or the agent is away */
         return;
     }
-    p = xcalloc(1, sizeof(*p));
+    p = engine_job_new(e, sizeof(*p), NULL);
     p->c = c;
     p->run = c->run;
     container_ref(c);

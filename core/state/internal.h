@@ -65,8 +65,6 @@ struct engine {
     char *default_driver;
     const struct runner_ops *runner;
     void *runner_ctx;
-    bool recovered;
-    struct recovery *recovery;
 
     bool closing;                    /* engine_shutdown() was called */
     size_t busy;                     /* creates in progress */
@@ -83,6 +81,7 @@ struct engine {
     size_t n_containers;             /* visible ones */
     size_t n_status[CONTAINER_REMOVED + 1];
     struct list woken;               /* waiters that are about to be told */
+    struct list jobs;
     struct list finished;            /* operations whose callers are about to be told */
     struct list dirty;               /* machines whose state is still to be stored (a full disk) */
     struct timer dirty_timer;
@@ -109,6 +108,10 @@ struct engine {
 /* UNAVAILABLE after engine_shutdown(). */
 int engine_check_open(const struct engine *e, struct skl_error *err);
 static inline uint64_t engine_touch(struct engine *e) { return ++e->generation; }
+/* Memory that a call of the driver or the runner carries: what is never answered, since the daemon ends, is
+ * freed with the engine. fini (may be NULL) frees what it points to. */
+void *engine_job_new(struct engine *e, size_t size, void (*fini)(void *job));
+void engine_job_free(void *job);
 /* One more, one fewer thing that an orderly end waits for. */
 void engine_busy(struct engine *e);
 void engine_idle(struct engine *e);

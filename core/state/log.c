@@ -335,7 +335,7 @@ static ssize_t put_bytes(struct log *l, const uint8_t *p, size_t n)
 
 static void payload_step(struct writer *w, const uint8_t *p, size_t n)
 {
-    if (w->kind == RECORD_EXIT && w->exit_len + n <= sizeof(w->exit_payload)) {
+    if (n > 0 && w->kind == RECORD_EXIT && w->exit_len + n <= sizeof(w->exit_payload)) {
         memcpy(w->exit_payload + w->exit_len, p, n);
         w->exit_len += n;
     }

@@ -163,11 +163,9 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
 
 static void kill_done(void *arg, const struct skl_error *err)
 {
-    char *id = arg;
-
     if (err != NULL)
-        log_warn("state", "container %.12s: its invocation could not be ended: %s", id, err->message);
-    free(id);
+        log_warn("state", "container %.12s: its invocation could not be ended: %s", (const char *)arg, err->message);
+    engine_job_free(arg);
 }
 
 static void kill_invocation(const struct container *c, uint32_t run, int signo)
@@ -175,13 +173,16 @@ static void kill_invocation(const struct container *c, uint32_t run, int signo)
     struct plugin *p = driver_of(c);
     struct skl_kill_req req = {.size = sizeof(req), .signal = signo};
     struct view view;
+    char *id;
 
     if (p == NULL)
         return;
+    id = engine_job_new(c->engine, ID_SIZE, NULL);
+    memcpy(id, c->id, ID_SIZE);
     view_init(&view, c);
     view.c.run = run;
     req.container = &view.c;
-    plugin_kill(p, &req, ENGINE_KILL_TIMEOUT_NS, kill_done, xstrdup(c->id));
+    plugin_kill(p, &req, ENGINE_KILL_TIMEOUT_NS, kill_done, id);
     view_fini(&view);
 }
 
@@ -614,7 +615,7 @@ void machine_remove(struct machine *m, bool volumes)
     list_remove(&m->dirty);
     if (m->open_run != 0)
         plugin_run_forget(driver_of(c), c->id, m->open_run);
-    r = xcalloc(1, sizeof(*r));
+    r = engine_job_new(c->engine, sizeof(*r), NULL);
     r->c = c;
     r->volumes = volumes;
     engine_busy(c->engine);
@@ -645,7 +646,7 @@ static void on_first_try(void *arg, const struct skl_error *err)
     execs_free(c);
     c->machine->open_run = 0;
     ops_removed(c->machine, NULL);
-    free(r);
+    engine_job_free(r);
     container_unref(c); /* of the table */
     container_unref(c);
     engine_idle(e);

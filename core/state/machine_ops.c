@@ -155,7 +155,7 @@ static bool connected(const struct container *c)
 static void send_signal(struct op *op, int signo)
 {
     struct container *c = op->c;
-    struct signal_call *s = xcalloc(1, sizeof(*s));
+    struct signal_call *s = engine_job_new(c->engine, sizeof(*s), NULL);
 
     if (op->call != NULL)
         op->call->op = NULL;
@@ -198,7 +198,7 @@ static void on_signal(void *arg, const struct skl_error *err)
         wait_grace(op); /* undelivered: the agent is lost; SIGKILL or its return decides */
     else if (op != NULL && op->step == STEP_KILL)
         timer_start(&op->timer, err == NULL ? KILL_WAIT_NS : 0);
-    free(s);
+    engine_job_free(s);
     container_unref(c);
 }
 
@@ -219,6 +219,12 @@ static void on_op_timer(void *arg)
 }
 
 /* ---- what machine.c tells ---- */
+
+/* Such an operation ends with the runner's answer, whatever happens to the container meanwhile. */
+static bool at_runner(const struct op *op)
+{
+    return op->kind == OP_SIGNAL_ALL || op->kind == OP_RESIZE;
+}
 
 void ops_run_began(struct machine *m)
 {
@@ -289,6 +295,8 @@ void ops_run_ended(struct machine *m)
         } else if (op->kind == OP_RESTART) {
             restart_second_half(op);
             restart = true;
+        } else if (at_runner(op)) {
+            op->step = STEP_ABORT;
         } else if (op->kind != OP_START) {
             op_finish(op, NULL);
         }
@@ -305,7 +313,8 @@ void ops_removed(struct machine *m, const struct skl_error *err)
 
     error_set(&gone, SKL_ERR_NOT_FOUND, "No such container: %s", m->c->id);
     OPS_FOREACH(op, m)
-        op_finish(op, op->kind == OP_REMOVE ? err : err != NULL ? err : &gone);
+        if (!at_runner(op))
+            op_finish(op, op->kind == OP_REMOVE ? err : err != NULL ? err : &gone);
 }
 
 /* ---- start ---- */
@@ -523,7 +532,6 @@ static void set_paused(struct container *c, bool pause, container_done_fn done, 
     else if (!connected(c))
         op_fail(op, SKL_ERR_UNAVAILABLE, "Cannot %s container %s: its agent is not connected", word, c->id);
     else {
-        list_remove(&op->link); /* until the answer it is nobody's but the runner's */
         c->engine->runner->signal(c->engine->runner_ctx, c, pause ? SIGSTOP : SIGCONT, true, on_paused, op);
     }
 }
@@ -564,7 +572,6 @@ void container_resize(struct container *c, unsigned h, unsigned w, container_don
     } else {
         c->tty_rows = h;
         c->tty_cols = w;
-        list_remove(&op->link);
         c->engine->runner->resize(c->engine->runner_ctx, c, h, w, on_resized, op);
     }
 }

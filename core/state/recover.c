@@ -100,13 +100,12 @@ static void finish(void *arg)
 {
     struct recovery *r = arg;
 
-    r->e->recovery = NULL;
     log_info("state", "%zu containers, %zu of them running; %zu half-done creates undone, %zu deletions pending, %zu orphans%s",
              r->result.containers, r->result.running, r->result.rolled_back, r->result.removals, r->result.orphans,
              r->result.orphans > 0 && !r->prune ? " (--prune-orphans deletes them)" : "");
     if (r->done != NULL)
         r->done(r->arg, &r->result);
-    free(r);
+    engine_job_free(r);
 }
 
 static void look_at(struct recovery *r, struct plugin *p, const struct skl_list_item *item)
@@ -132,7 +131,7 @@ static void on_list(void *arg, const struct skl_error *err, const struct skl_lis
         log_warn("state", "driver %s could not list what it has: %s", plugin_name(l->p), err->message);
     for (uint32_t i = 0; err == NULL && i < res->count; i++)
         look_at(r, l->p, &res->items[i]);
-    free(l);
+    engine_job_free(l);
     if (--r->lists == 0)
         finish(r);
 }
@@ -148,7 +147,7 @@ static void begin_lists(struct recovery *r)
 
         if ((plugin_caps(p) & SKL_CAP_LIST) == 0)
             continue;
-        l = xcalloc(1, sizeof(*l));
+        l = engine_job_new(e, sizeof(*l), NULL);
         l->r = r;
         l->p = p;
         r->lists++;
@@ -156,16 +155,20 @@ static void begin_lists(struct recovery *r)
     }
 }
 
+static void recovery_fini(void *job)
+{
+    soon_cancel(&((struct recovery *)job)->soon);
+}
+
 void engine_recover(struct engine *e, bool prune, void (*done)(void *arg, const struct engine_recovery *r), void *arg)
 {
-    struct recovery *r = xcalloc(1, sizeof(*r));
+    struct recovery *r = engine_job_new(e, sizeof(*r), recovery_fini);
 
     r->e = e;
     r->prune = prune;
     r->done = done;
     r->arg = arg;
     soon_init(&r->soon, finish, r);
-    e->recovery = r;
     r->result.removals = removals_resume(e);
     recover_containers(r);
     begin_lists(r);
