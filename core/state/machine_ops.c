@@ -247,7 +247,7 @@ void ops_start_failed(struct machine *m, const struct skl_error *err)
         else if (op->kind == OP_REMOVE) {
             remove = true;
             volumes = volumes || op->volumes;
-        } else if (op->step == STEP_ABORT)
+        } else if (op->step == STEP_ABORT && !at_runner(op))
             op_finish(op, NULL);
     }
     if (remove)

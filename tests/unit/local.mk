@@ -8,7 +8,7 @@ unit_json = tests/unit/test_jw
 unit_wire = tests/unit/test_wire_h2 tests/unit/test_wire_link tests/unit/test_wire_record tests/unit/test_wire_ws
 unit_http =
 unit_plugin =
-unit_state = tests/unit/test_state_run tests/unit/test_state_logs tests/unit/test_state_tables
+unit_state = tests/unit/test_state_run tests/unit/test_state_logs tests/unit/test_state_tables tests/unit/test_state_machine
 unit_drivers =
 unit_api = tests/unit/test_api_port tests/unit/test_api_version
 unit_daemon =
@@ -45,5 +45,6 @@ include tests/unit/gcp/local.mk
 # core/state against a fake plugin host and a fake chain
 state_fake = tests/unit/state/fake.c tests/unit/state/fake.h
 tests_unit_test_state_run_SOURCES = tests/unit/test_state_run.c $(state_fake)
+tests_unit_test_state_machine_SOURCES = tests/unit/test_state_machine.c $(state_fake)
 tests_unit_test_state_tables_SOURCES = tests/unit/test_state_tables.c $(state_fake)
 tests_unit_test_state_logs_SOURCES = tests/unit/test_state_logs.c $(state_fake)
