@@ -250,13 +250,21 @@ char *reference_repo(const struct reference *r)
     return xasprintf("%s/%s", r->domain, r->path);
 }
 
+/* What would not be read back as the same repository stays as it is: a path that looks like a registry, a name that looks
+ * like an ID. */
 char *reference_familiar_repo(const struct reference *r)
 {
+    const char *path = r->path;
+    size_t first;
+
     if (strcmp(r->domain, "docker.io") != 0)
         return reference_repo(r);
-    if (str_starts(r->path, "library/") && strchr(r->path + 8, '/') == NULL)
-        return xstrdup(r->path + 8);
-    return xstrdup(r->path);
+    if (str_starts(path, "library/") && strchr(path + 8, '/') == NULL)
+        path += 8;
+    first = strcspn(path, "/");
+    if ((path[first] == '/' && looks_like_domain(path, first)) || (strlen(path) == 64 && str_is_hex(path)))
+        return reference_repo(r);
+    return xstrdup(path);
 }
 
 char *reference_full(const struct reference *r)

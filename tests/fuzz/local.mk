@@ -1,7 +1,8 @@
 # tests/fuzz: libFuzzer targets fuzz_<x>.c with corpora in corpus/<x>/. Built with --enable-fuzzing they are
 # fuzzers (scripts/fuzz); else replay.c gives them a main that runs each file of the corpus, as a test.
 fuzz_gcf = tests/fuzz/fuzz_gcp_fault tests/fuzz/fuzz_gcp_cred tests/fuzz/fuzz_gcf_answer
-fuzz_targets = $(fuzz_gcf)
+fuzz_state = tests/fuzz/fuzz_state_reference tests/fuzz/fuzz_state_row tests/fuzz/fuzz_state_output
+fuzz_targets = $(fuzz_gcf) $(fuzz_state)
 
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING

@@ -302,6 +302,21 @@ static void act_world(struct world *w)
 
 /* ---- invariants ---- */
 
+/* What waits for the end of a run does not outlive it. */
+static void check_ops(struct world *w, const struct container *c)
+{
+    const struct machine *m = c->machine;
+
+    if (m == NULL || (m->phase != PHASE_REST && m->phase != PHASE_BACK_OFF))
+        return;
+    LIST_FOREACH_SAFE(node, tmp, &m->ops) {
+        const struct op *op = LIST_ENTRY(node, struct op, link);
+
+        if (op->kind == OP_STOP || op->kind == OP_KILL || op->kind == OP_REMOVE)
+            complain(w, "an operation waits for a run that is over", c->id);
+    }
+}
+
 static void check(struct world *w)
 {
     struct engine *e = w->f.e;
@@ -310,6 +325,7 @@ static void check(struct world *w)
     CONTAINER_FOREACH(c, e) {
         struct history *h = history(w, c->id);
 
+        check_ops(w, c);
         n++;
         live += container_is_live(c);
         if (container_is_live(c) != h->running)
