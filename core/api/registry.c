@@ -38,8 +38,10 @@ struct endpoint {
     bool is_mirror;
 };
 
+#define N_TEXTS 7
 struct registry_call {
-    struct registry_query q; /* strings are copies */
+    struct registry_query q; /* its strings point to texts */
+    char *texts[N_TEXTS];
     struct auth_config auth;
     struct endpoint endpoints[REGISTRY_ENDPOINTS_MAX];
     size_t n_endpoints, at;
@@ -76,13 +78,8 @@ static void free_call(struct registry_call *r)
     free(r->layers);
     json_put_p(&r->top);
     auth_config_fini(&r->auth);
-    free((char *)r->q.domain);
-    free((char *)r->q.path);
-    free((char *)r->q.reference);
-    free((char *)r->q.display);
-    free((char *)r->q.os);
-    free((char *)r->q.arch);
-    free((char *)r->q.variant);
+    for (size_t i = 0; i < N_TEXTS; i++)
+        free(r->texts[i]);
     free(r);
 }
 
@@ -585,6 +582,16 @@ static void begin(void *arg)
     submit(arg);
 }
 
+static void copy_texts(struct registry_call *r, const struct registry_query *q)
+{
+    const char **to[N_TEXTS] = {&r->q.domain, &r->q.path, &r->q.reference, &r->q.display,
+                                &r->q.os,     &r->q.arch, &r->q.variant};
+    const char *from[N_TEXTS] = {q->domain, q->path, q->reference, q->display, q->os, q->arch, q->variant};
+
+    for (size_t i = 0; i < N_TEXTS; i++)
+        *to[i] = r->texts[i] = xstrdup(from[i] != NULL ? from[i] : "");
+}
+
 static struct registry_call *start(const struct registry_query *q, enum step step,
                                    void (*done)(void *, const struct skl_error *, const struct registry_result *),
                                    void *arg)
@@ -592,13 +599,7 @@ static struct registry_call *start(const struct registry_query *q, enum step ste
     struct registry_call *r = xcalloc(1, sizeof(*r));
 
     r->q = *q;
-    r->q.domain = xstrdup(q->domain);
-    r->q.path = xstrdup(q->path);
-    r->q.reference = xstrdup(q->reference);
-    r->q.display = xstrdup(q->display);
-    r->q.os = xstrdup(q->os);
-    r->q.arch = xstrdup(q->arch);
-    r->q.variant = xstrdup(q->variant != NULL ? q->variant : "");
+    copy_texts(r, q);
     if (q->auth != NULL) {
         r->auth.username = xstrdup(q->auth->username);
         r->auth.password = xstrdup(q->auth->password);
