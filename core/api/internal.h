@@ -25,4 +25,21 @@ const char *api_architecture(void);
 void api_ping_get(struct api_call *c);
 void api_version(struct api_call *c);
 
+/* unsupported.c */
+void api_build(struct api_call *c);
+void api_build_cancel(struct api_call *c);
+void api_buildkit(struct api_call *c);
+void api_commit(struct api_call *c);
+void api_images_import(struct api_call *c); /* images/create?fromSrc= */
+void api_images_load(struct api_call *c);
+void api_images_push(struct api_call *c);
+void api_images_save(struct api_call *c);
+void api_images_search(struct api_call *c);
+void api_plugin(struct api_call *c);
+void api_plugins_add(struct api_call *c);
+void api_plugins_list(struct api_call *c);
+void api_swarm(struct api_call *c);
+void api_swarm_join(struct api_call *c);
+void api_swarm_leave(struct api_call *c);
+
 #endif

@@ -1,0 +1,161 @@
+/*
+ * api/unsupported.c - what this daemon can't do, said at once and with the way out.
+ *
+ * Nothing here may hang: `docker build` and compose wait for ever on a daemon that is silent. Uploads are read to
+ * their end before the refusal, since clients that are still writing would see a broken pipe and not the reason; the
+ * sessions of BuildKit are refused at once.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "api/call.h"
+#include "api/internal.h"
+#include "base/mem.h"
+
+#define NO_BUILD                                                                                                    \
+    "this daemon cannot build images: it runs them as cloud functions, from a registry. Build with another daemon "  \
+    "or builder (docker --host ... build, docker buildx build --builder ... --push) and push the image"
+#define NO_BUILDKIT "BuildKit is not supported by this daemon. " NO_BUILD
+#define NO_LOAD                                                                                              \
+    "images cannot be loaded: functions run images from a registry. Push the image and pull it by its name"
+#define NO_LAYERS "this daemon holds no image layers, only names and configurations. "
+#define NO_SWARM                                                                                              \
+    "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to " \
+    "swarm and try again."
+
+/* ---- after the upload ---- */
+struct refusal {
+    struct api_call *call;
+    const char *text;
+};
+
+static bool on_data(void *arg, const char *p, size_t n)
+{
+    (void)arg;
+    (void)p;
+    (void)n;
+    return true;
+}
+
+static void on_end(void *arg, const struct skl_error *err)
+{
+    struct refusal *r = arg;
+
+    (void)err;
+    api_reply_fail(r->call, SKL_ERR_UNIMPLEMENTED, "%s", r->text);
+    free_p(&r);
+}
+
+static const struct http_body_reader discard = {on_data, on_end};
+
+static void refuse_upload(struct api_call *c, const char *text)
+{
+    struct refusal *r;
+
+    /* A client that asks first (Expect: 100-continue) is spared the upload. */
+    if (!http_req_has_body(c->req) || http_req_header(c->req, "Expect") != NULL) {
+        api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "%s", text);
+        return;
+    }
+    r = xcalloc(1, sizeof(*r));
+    r->call = c;
+    r->text = text;
+    http_req_read_stream(c->req, &discard, r);
+}
+
+void api_build(struct api_call *c)
+{
+    const char *version = api_query(c, "version");
+
+    if (version != NULL && version[0] != '\0' && (version[1] != '\0' || (version[0] != '1' && version[0] != '2'))) {
+        api_reply_fail(c, SKL_ERR_INVALID, "invalid version \"%s\"", version);
+        return;
+    }
+    refuse_upload(c, version != NULL && version[0] == '2' ? NO_BUILDKIT : NO_BUILD);
+}
+
+void api_images_load(struct api_call *c)
+{
+    refuse_upload(c, NO_LOAD);
+}
+
+void api_images_import(struct api_call *c)
+{
+    refuse_upload(c, NO_LOAD);
+}
+
+/* ---- at once ---- */
+void api_buildkit(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "%s", NO_BUILDKIT);
+}
+
+void api_build_cancel(struct api_call *c)
+{
+    const char *id = api_query(c, "id");
+
+    if (id == NULL || id[0] == '\0')
+        api_reply_fail(c, SKL_ERR_INVALID, "build ID not provided");
+    else
+        api_reply_empty(c, 204);
+}
+
+void api_images_save(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, NO_LAYERS "Fetch the image from its registry (skopeo copy, docker pull with "
+                                                       "another daemon)");
+}
+
+void api_images_push(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, NO_LAYERS "Push from where the image was built");
+}
+
+void api_images_search(struct api_call *c)
+{
+    const char *term = api_query(c, "term");
+
+    if (term == NULL || term[0] == '\0')
+        api_reply_fail(c, SKL_ERR_INVALID, "missing search term");
+    else
+        api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "this daemon does not search registries");
+}
+
+void api_commit(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "a function's file system cannot be made into an image");
+}
+
+void api_swarm(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNAVAILABLE, "%s", NO_SWARM);
+}
+
+void api_swarm_join(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNAVAILABLE, "swarm mode is not available: this daemon runs containers as cloud functions");
+}
+
+void api_swarm_leave(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNAVAILABLE, "This node is not part of a swarm");
+}
+
+void api_plugins_list(struct api_call *c)
+{
+    struct buf out;
+
+    buf_init(&out, 16);
+    buf_puts(&out, "[]");
+    api_reply_json(c, 200, &out);
+}
+
+/* 404 on any name: `docker inspect NAME` asks here last and must hear that there is none (reference 2.12.12). */
+void api_plugin(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_NOT_FOUND, "plugin \"%s\" not found", api_param(c, "name"));
+}
+
+void api_plugins_add(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "this daemon takes no Docker plugins; its drivers are files in --driver-dir");
+}
