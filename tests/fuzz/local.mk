@@ -1,8 +1,9 @@
 # tests/fuzz: libFuzzer targets fuzz_<x>.c with corpora in corpus/<x>/. Built with --enable-fuzzing they are
 # fuzzers (scripts/fuzz); else replay.c gives them a main that runs each file of the corpus, as a test.
 fuzz_gcf = tests/fuzz/fuzz_gcp_fault tests/fuzz/fuzz_gcp_cred tests/fuzz/fuzz_gcf_answer
+fuzz_api = tests/fuzz/fuzz_api_specs tests/fuzz/fuzz_api_create tests/fuzz/fuzz_api_filters tests/fuzz/fuzz_daemon_config
 fuzz_state = tests/fuzz/fuzz_state_reference tests/fuzz/fuzz_state_row tests/fuzz/fuzz_state_output
-fuzz_targets = $(fuzz_gcf) $(fuzz_state)
+fuzz_targets = $(fuzz_gcf) $(fuzz_state) $(fuzz_api)
 
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
