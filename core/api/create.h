@@ -12,6 +12,7 @@
 #ifndef SKL_API_CREATE_H
 #define SKL_API_CREATE_H
 
+#include <stdbool.h>
 #include <json-c/json.h>
 #include "base/error.h"
 
@@ -33,7 +34,8 @@ int create_check_restart(struct json_object *host, struct skl_error *err);
 int create_check_health(struct json_object *health, struct skl_error *err);
 
 /* Puts what the image has and the request has not into config (User, Env, Cmd, Entrypoint, ExposedPorts, ...). image:
- * the image's "config" object or NULL. Error: no command specified. */
-int create_merge(struct json_object *config, struct json_object *image, struct skl_error *err);
+ * the image's "config" object or NULL. Error: no command specified; not so when nothing is known of the image's own
+ * command (synthetic images): the agent runs that. */
+int create_merge(struct json_object *config, struct json_object *image, bool command_unknown, struct skl_error *err);
 
 #endif

@@ -129,7 +129,7 @@ static bool is_reset(struct json_object *entrypoint)
     return length_of(entrypoint) == 1 && json_string_or(json_object_array_get_idx(entrypoint, 0), "x")[0] == '\0';
 }
 
-int create_merge(struct json_object *config, struct json_object *image, struct skl_error *err)
+int create_merge(struct json_object *config, struct json_object *image, bool command_unknown, struct skl_error *err)
 {
     if (image != NULL) {
         take_if_empty_string(config, image, "User");
@@ -144,7 +144,7 @@ int create_merge(struct json_object *config, struct json_object *image, struct s
     }
     if (is_reset(member(config, "Entrypoint")))
         json_add_null(config, "Entrypoint");
-    if (length_of(member(config, "Entrypoint")) == 0 && length_of(member(config, "Cmd")) == 0)
+    if (!command_unknown && length_of(member(config, "Entrypoint")) == 0 && length_of(member(config, "Cmd")) == 0)
         return error_set(err, SKL_ERR_INVALID, "no command specified");
     return 0;
 }

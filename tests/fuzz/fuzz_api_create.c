@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (schema_check(schema_config, body, NULL, NULL) == 0) {
         create_check_config(body, NULL);
         image = json_dup(json_member(body, "Image2"));
-        create_merge(body, schema_check(schema_config, image, NULL, NULL) == 0 ? image : NULL, NULL);
+        create_merge(body, schema_check(schema_config, image, NULL, NULL) == 0 ? image : NULL, false, NULL);
     }
     if (json_object_is_type(host, json_type_object)) {
         check(schema_host_config, host);

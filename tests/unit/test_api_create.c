@@ -114,7 +114,7 @@ static const char *merged(const char *config, const char *image, const char *mem
     struct skl_error err = {0};
     struct buf b;
 
-    if (create_merge(c, i, &err) < 0) {
+    if (create_merge(c, i, false, &err) < 0) {
         snprintf(text, sizeof(text), "%s", err.message);
         return text;
     }

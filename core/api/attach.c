@@ -1,0 +1,184 @@
+/*
+ * api/attach.c - POST /containers/{id}/attach (reference 2.3).
+ *
+ * Output is a pinned cursor on the log store, opened before the head goes out, so that nothing written after a later start
+ * is lost; stdin goes to the model, which keeps it until the process runs. The end of the run ends the stream, after its last
+ * byte, when the container's state says so already.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "api/internal.h"
+#include "api/streams.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "state/engine.h"
+
+struct attach {
+    struct client_stream stream;
+    struct container *c;       /* a reference is held */
+    struct log_cursor *cursor;
+    struct stdin_client *in;
+    struct soon soon;
+    bool want_stdout, want_stderr;
+    bool done;
+};
+
+static void attach_free(struct attach *a, bool eof)
+{
+    if (a->in != NULL)
+        container_stdin_close(a->in, eof);
+    if (a->cursor != NULL)
+        log_cursor_close(a->cursor);
+    soon_cancel(&a->soon);
+    container_unref(a->c);
+    free(a);
+}
+
+static bool wanted(const struct attach *a, uint8_t stream)
+{
+    return stream == RECORD_STDERR ? a->want_stderr : a->want_stdout;
+}
+
+static void pump(struct attach *a)
+{
+    struct log_record r;
+    struct skl_error err = {0};
+    enum log_next next = LOG_WAIT;
+
+    while (client_stream_writable(&a->stream) && (next = log_cursor_next(a->cursor, &r, &err)) == LOG_RECORD)
+        if (wanted(a, r.stream))
+            client_stream_frame(&a->stream, r.stream, r.data, r.len);
+    if (next == LOG_FAILED)
+        log_error("api", "attach to %.12s: %s", a->c->id, err.message);
+    if (next == LOG_END || next == LOG_FAILED) {
+        client_stream_close(&a->stream);
+        attach_free(a, false);
+    }
+}
+
+static void on_soon(void *arg)
+{
+    pump(arg);
+}
+
+/* From the log store, perhaps inside the writer's stack: go on a moment later. */
+static void on_ready(void *arg)
+{
+    struct attach *a = arg;
+
+    loop_soon(engine_loop(a->c->engine), &a->soon);
+}
+
+static bool on_stdin(void *arg, const char *p, size_t n)
+{
+    struct attach *a = arg;
+
+    return a->in == NULL || container_stdin_write(a->in, p, n);
+}
+
+static void on_stdin_drain(void *arg)
+{
+    struct attach *a = arg;
+
+    client_stdin_resume(&a->stream);
+}
+
+static void on_eof(void *arg)
+{
+    struct attach *a = arg;
+
+    if (a->in != NULL)
+        container_stdin_close(STEAL(a->in), true);
+}
+
+static void on_room(void *arg)
+{
+    pump(arg);
+}
+
+static void on_detach(void *arg)
+{
+    struct attach *a = arg;
+
+    container_event(a->c, "detach", NULL);
+    client_stream_close(&a->stream);
+    /* Not an end of input: the process lives on, and so does its stdin. */
+    if (a->in != NULL)
+        container_stdin_close(STEAL(a->in), false);
+    attach_free(a, false);
+}
+
+static void on_gone(void *arg)
+{
+    struct attach *a = arg;
+
+    client_stream_abort(&a->stream);
+    attach_free(a, false);
+}
+
+static const struct client_stream_ops ops = {
+    .on_stdin = on_stdin, .on_eof = on_eof, .on_room = on_room, .on_detach = on_detach, .on_gone = on_gone};
+
+static bool check(struct api_call *c, struct container *k, struct detach *detach)
+{
+    struct skl_error err = {0};
+
+    if (detach_parse(api_query(c, "detachKeys"), detach, &err) < 0)
+        api_reply_error(c, &err);
+    else if (k->status == CONTAINER_PAUSED)
+        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is paused, unpause the container before attach", k->id);
+    else if (k->status == CONTAINER_RESTARTING)
+        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is restarting, wait until the container is running", k->id);
+    else
+        return true;
+    return false;
+}
+
+static struct log_cursor *open_cursor(struct attach *a, bool logs, bool stream)
+{
+    struct log_cursor_opts opts = {
+        .from_end = !logs,
+        .follow = stream,
+        /* On a container at rest: the next run, unless its log was asked for, which ends (docker-py#2087). */
+        .wait_start = stream && !container_is_running(a->c) && !(logs && a->c->run > 0),
+        .pinned = stream,
+        .on_ready = on_ready,
+        .arg = a,
+    };
+
+    return log_cursor_open(a->c, &opts);
+}
+
+void api_containers_attach(struct api_call *c)
+{
+    struct skl_error err = {0};
+    struct container *k = container_find(c->api->opts.engine, api_param(c, "id"), &err);
+    bool logs = api_query_bool(c, "logs", false), stream = api_query_bool(c, "stream", false);
+    bool use_stdin = api_query_bool(c, "stdin", false) && stream;
+    struct detach detach;
+    struct attach *a;
+
+    if (k == NULL) {
+        api_reply_error(c, &err);
+        return;
+    }
+    if (!check(c, k, &detach))
+        return;
+    a = xcalloc(1, sizeof(*a));
+    a->c = k;
+    container_ref(k);
+    a->want_stdout = api_query_bool(c, "stdout", false);
+    a->want_stderr = api_query_bool(c, "stderr", false);
+    soon_init(&a->soon, on_soon, a);
+    a->stream = (struct client_stream){.tty = k->tty, .detach = detach, .ops = &ops, .arg = a};
+    a->cursor = open_cursor(a, logs, stream);
+    if (use_stdin && k->open_stdin)
+        a->in = container_stdin_attach(k, on_stdin_drain, a);
+    client_stream_open(&a->stream, c->req, c->version, use_stdin);
+    api_call_free(c);
+    container_event(k, "attach", NULL);
+    on_ready(a);
+}
