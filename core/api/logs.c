@@ -42,6 +42,16 @@ static void logs_free(struct logs *l)
     free(l);
 }
 
+/* Before the first byte; the cloud's refusal can still be an answer of its own until then. */
+static void write_head(struct logs *l)
+{
+    bool frames = !l->tty && l->call->version >= 42;
+
+    if (!http_res_started(l->call->req))
+        http_res_begin(l->call->req, 200, frames ? "application/vnd.docker.multiplexed-stream" : "application/vnd.docker.raw-stream",
+                       HTTP_RES_CHUNKED, 0);
+}
+
 static void logs_end(struct logs *l, bool whole)
 {
     struct http_req *req = l->call->req;
@@ -123,9 +133,12 @@ static bool on_entry(void *arg, const struct skl_log_entry *e)
 {
     struct logs *l = arg;
 
-    if (!l->gone && (e->stream == 2 ? l->want_stderr : l->want_stdout))
+    if (l->gone)
+        return true;
+    write_head(l);
+    if (e->stream == 2 ? l->want_stderr : l->want_stdout)
         write_piece(l, (uint8_t)e->stream, true, e->time, e->data, e->len);
-    return l->gone || http_res_writable(l->call->req);
+    return http_res_writable(l->call->req);
 }
 
 static void on_drain(void *arg)
@@ -142,9 +155,20 @@ static void on_cloud_done(void *arg, const struct skl_error *err)
 {
     struct logs *l = arg;
 
+    struct http_req *req = l->call->req;
+
     l->cloud = NULL;
     if (err != NULL && !l->gone)
         log_warn("api", "logs of %.12s: %s", l->c->id, err->message);
+    if (err != NULL && !l->gone && !http_res_started(req)) {
+        http_req_on_gone(req, NULL, NULL);
+        http_res_on_drain(req, NULL, NULL);
+        api_reply_error(l->call, err);
+        logs_free(l);
+        return;
+    }
+    if (!l->gone)
+        write_head(l);
     logs_end(l, err == NULL && !l->gone);
 }
 
@@ -238,14 +262,19 @@ void api_containers_logs(struct api_call *c)
         return;
     }
     l->attrs = l->details ? detail_attrs(k) : xstrdup("");
-    http_res_begin(c->req, 200, !l->tty && c->version >= 42 ? "application/vnd.docker.multiplexed-stream" : "application/vnd.docker.raw-stream",
-                   HTTP_RES_CHUNKED, 0);
+    if (!from_capture(k)) {
+        l->cloud = container_cloud_logs(k, opts.since, opts.until, opts.tail, on_entry, on_cloud_done, l, &err);
+        if (l->cloud == NULL) {
+            logs_free(l);
+            api_reply_error(c, &err);
+            return;
+        }
+    }
     http_req_on_gone(c->req, on_gone, l);
     http_res_on_drain(c->req, on_drain, l);
-    if (from_capture(k)) {
+    if (l->cloud == NULL) {
+        write_head(l);
         l->lines = log_lines_open(k, &opts);
         on_ready(l);
-    } else {
-        l->cloud = engine_cloud_logs(k, opts.since, opts.until, opts.tail, on_entry, on_cloud_done, l);
     }
 }

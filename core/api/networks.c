@@ -86,7 +86,7 @@ static int check_type(const struct filters *f, struct skl_error *err)
     return 0;
 }
 
-bool network_selected(const struct filters *f, const struct network *n, bool dangling)
+static bool network_selected(const struct filters *f, const struct network *n, bool dangling)
 {
     if (filters_has(f, "dangling") && (n->predefined || dangling != (n->n_endpoints == 0)))
         return false;

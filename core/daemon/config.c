@@ -74,6 +74,8 @@ static const struct config_key keys[] = {
      "TLS certificate of the agents' listener"},
     {"agent.tls-key", "agent-tls-key", 0, NULL, TYPE_STRING, AT(agent_tls_key), "", NULL, false, "FILE",
      "TLS key of the agents' listener"},
+    {"prune-orphans", "prune-orphans", 0, NULL, TYPE_BOOL, AT(prune_orphans), "false", NULL, false, NULL,
+     "delete resources in the cloud that carry this daemon's label and that it does not know"},
     {"images.resolve", "images-resolve", 0, NULL, TYPE_CHOICE, AT(resolve), "synthetic", "synthetic|registry", false,
      "HOW", "synthetic: a pull makes the image up; registry: it asks the registry"},
     {"images.registry-mirrors", "registry-mirror", 0, NULL, TYPE_STRINGS, AT(mirrors), "", NULL, false, "URL",

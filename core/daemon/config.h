@@ -29,6 +29,7 @@ struct config {
     char *state_dir;
     char *log_level;
     bool simulator;
+    bool prune_orphans;
     char *simulator_images; /* "": the simulator's own default */
     char *group;      /* of unix sockets */
     char *pidfile;    /* "": none */

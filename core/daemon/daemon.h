@@ -1,5 +1,9 @@
 /*
- * daemon/daemon.h - the running daemon: puts the parts together, and takes them apart in order.
+ * daemon/daemon.h - the daemon itself: brings the parts up in the order of state/engine.h, runs the loop, takes them
+ * down again.
+ *
+ * Signals: SIGTERM and SIGINT end it in order (a second one at once); SIGHUP reads the configuration again and takes
+ * the reloadable keys over; SIGQUIT and the like are left to the system.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -9,7 +13,8 @@
 struct config;
 struct config_args;
 
-/* Until SIGTERM or SIGINT; the process's exit status. May change the configuration (simulator, reload). */
+/* Runs until it is told to end. config is changed by SIGHUP and --simulator. Returns the process's exit code; what
+ * kept it from starting is on stderr. */
 int daemon_run(struct config *config, const struct config_args *args);
 
 #endif

@@ -1,6 +1,7 @@
 # core/daemon: main, options, configuration, listeners. All but main.c is a library, for the tests.
 noinst_LIBRARIES += libskl_daemon.a
 daemon_sources = core/daemon/agents.c core/daemon/agents.h core/daemon/config.c core/daemon/config.h \
+	core/daemon/daemon.c core/daemon/daemon.h core/daemon/endpoint.c core/daemon/endpoint.h \
 	core/daemon/listen.c core/daemon/listen.h core/daemon/notify.c core/daemon/notify.h \
 	core/daemon/simulator.c core/daemon/simulator.h
 libskl_daemon_a_SOURCES = $(daemon_sources)

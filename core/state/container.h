@@ -241,6 +241,14 @@ int container_update(struct container *c, struct json_object *patch, struct skl_
  * value, ..., NULL): attach, detach, top, copy, archive-path, extract-to-dir, export, commit, exec_*. */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
 
+/* The cloud's own log of the container: entries as plugin_logs() gives them. since, until: wall ns, 0: none; tail: lines,
+ * -1: all. NULL when its driver is not loaded any more: no callback follows then. */
+struct plugin_call;
+struct skl_log_entry;
+struct plugin_call *container_cloud_logs(struct container *c, int64_t since, int64_t until, int64_t tail,
+                                         bool (*on_entry)(void *arg, const struct skl_log_entry *e),
+                                         container_done_fn done, void *arg, struct skl_error *err);
+
 /* ---- waiting ---- */
 enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
 bool wait_condition_parse(const char *s, enum wait_condition *ret); /* NULL and "": not-running */

@@ -223,6 +223,12 @@ int engine_open(const struct engine_opts *opts, struct engine **ret, struct skl_
     return 0;
 }
 
+void engine_set_callback(struct engine *e, const char *url)
+{
+    free(e->callback_url);
+    e->callback_url = str_empty(url) ? NULL : xstrdup(url);
+}
+
 void engine_close(struct engine *e)
 {
     if (e == NULL)

@@ -63,6 +63,9 @@ struct engine_opts {
 /* Strings are copied. Errors say what is wrong in plain words: the state directory is in use (by process N), was made
  * by a newer version, is damaged (and is kept as it is). */
 int engine_open(const struct engine_opts *opts, struct engine **ret, struct skl_error *err);
+/* The callback URL, when it is known only after the state directory is ours (ports are chosen then). Before
+ * engine_recover(). NULL or "": containers have no agent. */
+void engine_set_callback(struct engine *e, const char *url);
 /* After the plugin host and the chain are gone. Pending done functions are dropped. */
 void engine_close(struct engine *e);
 

@@ -86,3 +86,21 @@ void view_fini(struct view *v)
     free(v->labels);
     free(v->process);
 }
+
+struct plugin_call *container_cloud_logs(struct container *c, int64_t since, int64_t until, int64_t tail,
+                                         bool (*on_entry)(void *arg, const struct skl_log_entry *e),
+                                         container_done_fn done, void *arg, struct skl_error *err)
+{
+    struct skl_logs_req req = {.size = sizeof(req), .since = since, .until = until, .tail = tail};
+    struct plugin *p = engine_driver(c->engine, c->driver, err);
+    struct plugin_call *call;
+    struct view view;
+
+    if (p == NULL)
+        return NULL;
+    view_init(&view, c);
+    req.container = &view.c;
+    call = plugin_logs(p, &req, 0, on_entry, done, arg);
+    view_fini(&view);
+    return call;
+}
