@@ -57,8 +57,9 @@ static void on_input_event(evutil_socket_t fd, short what, void *arg)
     struct http_conn *c = arg;
 
     (void)fd;
-    (void)what;
     c->readable = true;
+    if ((what & EV_CLOSED) != 0)
+        c->fin_seen = true;
     if (!reads_now(c))
         look_for_hang_up(c);
     conn_turn(c);
@@ -92,7 +93,7 @@ void conn_start(struct http_server *s, int fd, bool is_unix, const struct sockad
     list_push_back(&s->conns, &c->link);
     s->n_conns++;
     s->refs++;
-    event_assign(&c->ev_in, loop_base(s->loop), fd, EV_READ | EV_ET | EV_PERSIST, on_input_event, c);
+    event_assign(&c->ev_in, loop_base(s->loop), fd, EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_input_event, c);
     event_assign(&c->ev_out, loop_base(s->loop), fd, EV_WRITE | EV_ET, on_output_event, c);
     event_add(&c->ev_in, NULL);
     c->readable = true;

@@ -140,6 +140,7 @@ struct http_conn {
     enum http_wait wait;
     bool is_unix;
     bool readable;         /* the socket may have input (edge-triggered: our memory of it) */
+    bool fin_seen;         /* the edge told of the peer's end: behind what there is to read comes the end */
     bool starved;          /* held input is not enough to go on */
     bool eof;              /* the client's end of input was read */
     bool left;             /* TCP: the client ended its side while a handler waits that wants to know */

@@ -275,8 +275,9 @@ static bool read_once(struct http_conn *c)
         c->starved = false;
         if (n > 0) {
             use_fresh(c, p, (size_t)n);
-            /* A short read on a stream socket: it is empty. Saves the EAGAIN. */
-            if ((size_t)n < HTTP_INPUT_SIZE && c->ssl == NULL)
+            /* A short read on a stream socket: it is empty. Saves the EAGAIN. (An end that came along with these bytes has
+             * had its edge already.) */
+            if ((size_t)n < HTTP_INPUT_SIZE && c->ssl == NULL && !c->fin_seen)
                 c->readable = false;
             return true;
         }

@@ -189,6 +189,14 @@ struct plugin_call *plugin_list(struct plugin *p, const struct skl_list_req *req
     (void)timeout_ns;
     return call_new(p->host, "list", "", (void *)done, arg, false);
 }
+struct plugin_call *plugin_logs(struct plugin *p, const struct skl_logs_req *req, int64_t timeout_ns,
+                                plugin_log_fn on_entry, plugin_done_fn done, void *arg)
+{
+    (void)req;
+    (void)timeout_ns;
+    (void)on_entry;
+    return call_new(p->host, "logs", "", (void *)done, arg, false);
+}
 void plugin_call_cancel(struct plugin_call *call)
 {
     call->canceled = true;
