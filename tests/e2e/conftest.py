@@ -1,0 +1,50 @@
+"""Fixtures of the end-to-end tests. One daemon serves a whole module; tests that harm theirs start one of their own.
+
+SKL_BUILDDIR names the build tree, SKL_IMAGES a simulator's image store that holds busybox (else one is made).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+
+import pytest
+
+import skl
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="needs root: the simulator makes namespaces"))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory):
+    given = os.environ.get("SKL_IMAGES")
+    return given or skl.make_images(str(tmp_path_factory.mktemp("images")))
+
+
+@pytest.fixture(scope="module")
+def daemon(images):
+    d = skl.Daemon(images)
+    d.api.pull()
+    yield d
+    d.close()
+
+
+@pytest.fixture
+def fresh(images):
+    """A daemon of the test's own."""
+    d = skl.Daemon(images)
+    d.api.pull()
+    yield d
+    d.close()
+
+
+@pytest.fixture
+def api(daemon):
+    return daemon.api
+
+
+@pytest.fixture
+def docker(daemon):
+    return daemon.docker

@@ -1,0 +1,178 @@
+"""The whole house for a test: sockerlessd with its simulator on a private state directory, and the docker CLI beside it.
+
+    d = Daemon(images)                  # starts it and waits until it answers
+    d.docker("run", "--rm", "busybox", "echo", "hi").stdout
+    d.api                               # dockerapi.Api
+    d.requests()                        # what the simulator was asked, from its request log
+    d.kill9(); d.start(); d.stop()      # stop() asserts an orderly end and that nothing is left
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from dockerapi import Api, wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("SKL_BUILDDIR", TOP)
+TIMEOUT = 60
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+def make_images(directory):
+    """An image store that holds busybox:latest."""
+    with tempfile.TemporaryDirectory() as tmp:
+        layout = os.path.join(tmp, "busybox")
+        subprocess.run([os.path.join(TOP, "tests/images/mkbusybox"), layout], check=True, timeout=TIMEOUT)
+        import_image(directory, "busybox", layout)
+    return directory
+
+
+def import_image(store, name, path, *options):
+    subprocess.run([program("sockerless-gcp-simulator"), "image", "import", name, path, *options], check=True,
+                   timeout=TIMEOUT, stdout=subprocess.DEVNULL, env=dict(os.environ, SOCKERLESS_IMAGES_DIR=store))
+
+
+def mounts_below(directory):
+    with open("/proc/self/mounts") as f:
+        return [line.split()[1] for line in f if line.split()[1].startswith(directory + "/")]
+
+
+def processes_with(text):
+    """Processes (not us) whose command line or environment names the text: [(pid, command line)]."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                command = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in command and int(pid) != os.getpid():
+            found.append((int(pid), command))
+    return found
+
+
+class Daemon:
+    def __init__(self, images, simulator=True, config=None, args=(), env=None, start=True):
+        self.dir = tempfile.mkdtemp(prefix="skl-")
+        self.images, self.simulator, self.args = images, simulator, list(args)
+        self.env = dict(os.environ, **(env or {}))
+        self.socket = os.path.join(self.dir, "docker.sock")
+        self.host = "unix://" + self.socket
+        self.state = os.path.join(self.dir, "state")
+        self.log_path = os.path.join(self.dir, "log")
+        self.config = None
+        if config is not None:
+            self.config = os.path.join(self.dir, "sockerless.json")
+            with open(self.config, "w") as f:
+                json.dump(config, f)
+        self.api = Api(self.host)
+        self.process = None
+        if start:
+            self.start()
+
+    def command(self):
+        argv = [program("sockerlessd"), "--host", self.host, "--state-dir", self.state, "--driver-dir",
+                os.path.join(BUILD, "plugins"), "--log-level", "debug"]
+        if self.simulator:
+            argv += ["--simulator", "--simulator-images", self.images]
+        if self.config:
+            argv += ["--config", self.config]
+        return argv + self.args
+
+    def spawn(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def start(self):
+        self.spawn()
+        wait_until(self.answers, "the daemon to answer\n" + self.log()[-2000:])
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"sockerlessd ended with {self.process.returncode}:\n{self.log()[-4000:]}")
+        try:
+            return self.api.get("/_ping").status == 200
+        except OSError:
+            return False
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def docker(self, *args, input=None, check=False, timeout=TIMEOUT, env=None):
+        """The docker CLI; stdout and stderr as text (bytes when input is bytes)."""
+        text = not isinstance(input, bytes)
+        where = {"PATH": os.environ["PATH"], "HOME": self.dir, "DOCKER_HOST": self.host, **(env or {})}
+        done = subprocess.run(["docker", *args], input=input, stdin=None if input is not None else subprocess.DEVNULL,
+                              capture_output=True, text=text, timeout=timeout, env=where)
+        if check and done.returncode != 0:
+            raise AssertionError(f"docker {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def requests(self):
+        """The simulator's request log, a dict a line."""
+        with open(os.path.join(self.state, "simulator", "requests.jsonl")) as f:
+            return [json.loads(line) for line in f]
+
+    # ---- ends ----
+    def kill9(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(TIMEOUT)
+        wait_until(lambda: not processes_with(self.state + "/simulator"), "the simulator to end with the daemon")
+
+    def stop(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(TIMEOUT)
+        self.process = None
+        text = self.log()
+        assert code == 0, f"sockerlessd ended with {code}\n{text[-4000:]}"
+        bad = re.search(r"(ERROR: \w+Sanitizer|runtime error:|error sockerless\w*/plugin: ).*", text)
+        assert not bad, f"{bad.group(0)}\n{text[-8000:]}"
+        assert mounts_below(self.dir) == []
+        left = processes_with(self.dir)
+        assert left == [], left
+
+    def close(self):
+        """stop(), and the directory is gone."""
+        try:
+            self.stop()
+        finally:
+            if self.process is not None and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def rss(self):
+        """(current, peak) in bytes."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            fields = dict(line.split(":", 1) for line in f)
+        return tuple(int(fields[k].split()[0]) * 1024 for k in ("VmRSS", "VmHWM"))
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def eventually(test, timeout=TIMEOUT):
+    """Like wait_until, for tests that raise until they hold."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return test()
+        except (AssertionError, OSError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
