@@ -14,7 +14,6 @@
 #include "base/mem.h"
 
 #define READ_SIZE (64u * 1024)
-#define WINDOW (1024u * 1024)
 
 struct client {
     struct agent *agent;
@@ -115,7 +114,7 @@ struct alone {
 static void on_accept(void *arg, unsigned ready)
 {
     struct alone *l = arg;
-    struct link_opts opts = {.role = LINK_AGENT, .raw = true, .stream_window = WINDOW};
+    struct link_opts opts = {.role = LINK_AGENT, .raw = true, .stream_window = LINK_STREAM_WINDOW};
     int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     struct client *c;
 

@@ -36,7 +36,6 @@
 #define ATTEMPT_NS (INT64_C(15) * NS_PER_S)     /* one attempt, up to the handshake's answer */
 #define READ_SIZE (64u * 1024)
 #define READS_A_TURN 8
-#define AGENT_WINDOW (1024u * 1024)
 
 enum phase { PHASE_IDLE, PHASE_RESOLVE, PHASE_CONNECT, PHASE_PROXY, PHASE_TLS, PHASE_HANDSHAKE, PHASE_UP, PHASE_WAIT };
 
@@ -284,7 +283,7 @@ static void feed_link(struct dialer *d, void *p, size_t n)
 
 static void link_up(struct dialer *d, void *rest, size_t n)
 {
-    struct link_opts opts = {.role = LINK_AGENT, .stream_window = AGENT_WINDOW};
+    struct link_opts opts = {.role = LINK_AGENT, .stream_window = LINK_STREAM_WINDOW};
 
     timer_stop(&d->attempt);
     d->phase = PHASE_UP;

@@ -18,7 +18,6 @@
 #include "wire/ws.h"
 
 #define CONN_PENDING_HIGH (512u * 1024) /* bytes with the transport above which the link is not pulled */
-#define CONN_STREAM_WINDOW (1024u * 1024)
 
 static void conn_free(struct agent_conn *ac)
 {
@@ -168,7 +167,7 @@ struct agent_conn *chain_agent_accept(struct chain *ch, const char *container_id
 {
     struct peer *p = peer_get(ch, container_id);
     struct agent_conn *ac = xcalloc(1, sizeof(*ac));
-    struct link_opts lo = {.role = LINK_DAEMON, .stream_window = CONN_STREAM_WINDOW};
+    struct link_opts lo = {.role = LINK_DAEMON, .stream_window = LINK_STREAM_WINDOW};
 
     ac->peer = p;
     ac->ops = ops;

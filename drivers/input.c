@@ -16,6 +16,9 @@
 
 #define INPUT_LOW (RUNNER_STDIN_MAX / 2)
 
+/* The agent tells what was taken once that is half a window. A ring smaller than that would wait for ever. */
+_Static_assert(RUNNER_STDIN_MAX >= LINK_STREAM_WINDOW, "stdin's ring holds less than the agent's window");
+
 struct input {
     struct ring ring;
     char *path;

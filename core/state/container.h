@@ -97,7 +97,7 @@ struct container {
     bool visible;            /* create was acknowledged */
 
     /* derived from config and host_config */
-    char **argv;             /* entrypoint + cmd, NULL-terminated */
+    char **argv;             /* entrypoint + cmd, NULL-terminated; empty: what the image says, which the agent knows */
     size_t n_entrypoint;     /* that many of argv are the entrypoint (at least argv[0] is Path either way) */
     char **env;              /* NULL-terminated */
     struct label *labels;    /* sorted by key */

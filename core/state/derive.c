@@ -67,8 +67,8 @@ static int derive_argv(struct container *c, struct json_object *config, struct s
         return -1;
     if (ne == 1 && entrypoint[0][0] == '\0') /* [""]: no entrypoint */
         ne = 0;
-    if (ne + nc == 0)
-        return error_set(err, SKL_ERR_INVALID, "no command specified");
+    /* Neither: the image's own command, which only the agent knows when images are synthetic. Where they are not, core/api
+     * has refused it. */
     c->argv = concat(entrypoint, ne, cmd, nc);
     c->n_entrypoint = ne;
     c->helper = !(ne + nc == 3 && strcmp(c->argv[0], "tail") == 0 && strcmp(c->argv[1], "-f") == 0 &&

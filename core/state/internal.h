@@ -141,7 +141,7 @@ struct json_object *json_from_text(const char *text);
 /* ---- containers ---- */
 /* container.c: made, not in any table yet. */
 struct container *container_new(struct engine *e);
-/* Fills the derived fields from config and host_config. INVALID `no command specified` and the like. */
+/* Fills the derived fields from config and host_config. INVALID: what is out of shape. */
 int container_derive(struct container *c, struct skl_error *err);
 void container_index(struct container *c);   /* into the tables */
 void container_unindex(struct container *c); /* out of them, without freeing */

@@ -66,7 +66,7 @@ struct runner_ops {
     void (*forget)(void *ctx, struct container *c);
 };
 
-#define RUNNER_STDIN_MAX (256u * 1024)
+#define RUNNER_STDIN_MAX (1024u * 1024)
 
 /* ---- what the chain calls ---- */
 

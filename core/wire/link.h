@@ -33,6 +33,9 @@
 #define LINK_PING_NS (INT64_C(25) * 1000000000)         /* an HTTP/2 PING this long after the last */
 #define LINK_SILENCE_NS (LINK_PING_NS * 5 / 2)          /* no byte for this long: the peer is gone */
 #define LINK_SCRATCH_SIZE (256u * 1024 + 1024)          /* a good size for link_output's buffer */
+/* Both ends' window on a stream. What a sender keeps until it is acknowledged must be at least that much: window updates,
+ * which are the acknowledgements, come when half of it was consumed. */
+#define LINK_STREAM_WINDOW (1024u * 1024)
 #define LINK_PATH "/v1/agent"                           /* of the daemon's endpoint; ?container=ID */
 
 enum link_role {
