@@ -59,7 +59,7 @@ static void test_create_fails(void)
     f.host.fail_create = NULL;
     CU_ASSERT_PTR_NOT_NULL(fake_create(&f, "one", FAKE_CMD, NULL));
     CU_ASSERT_PTR_NULL(fake_create(&f, "one", FAKE_CMD, NULL));
-    CU_ASSERT_PTR_NULL(fake_create(&f, NULL, "{}", NULL));
+    CU_ASSERT_PTR_NULL(fake_create(&f, NULL, "{\"Cmd\":7}", NULL));
     fake_reopen(&f);
     UNIT_INT_EQ(container_count(f.e), 1);
     fake_fini(&f);
