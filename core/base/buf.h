@@ -3,6 +3,8 @@
  *
  * Invariant: data[len] is always NUL when data != NULL, so a buffer of text is a C string.
  * Reaching the limit is a sticky failure (`overflow`): a chain of appends needs one check at the end.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_BUF_H
 #define SKL_BASE_BUF_H

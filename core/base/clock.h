@@ -2,6 +2,8 @@
  * base/clock.h - time. Everywhere in the code a time is an int64_t of nanoseconds: since the Unix
  * epoch for wall-clock times, since an arbitrary point for monotonic ones. 0 as a wall-clock time
  * means "never", which Docker writes as 0001-01-01T00:00:00Z.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_CLOCK_H
 #define SKL_BASE_CLOCK_H

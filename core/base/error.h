@@ -2,6 +2,8 @@
  * base/error.h - making errors. The type and the convention: include/sockerless/error.h.
  *
  * The makers return a negative value so that `return error_set(err, ...)` is one line.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_ERROR_H
 #define SKL_BASE_ERROR_H

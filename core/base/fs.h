@@ -1,5 +1,7 @@
 /*
  * base/fs.h - small file helpers. All paths are bytes; all fds are close-on-exec.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_FS_H
 #define SKL_BASE_FS_H

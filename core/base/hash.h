@@ -3,6 +3,8 @@
  *
  * Keys come from clients (names, IDs), so the hash is SipHash-2-4 under a random key per process:
  * nobody can choose keys that collide. Include this, never uthash.h itself.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_HASH_H
 #define SKL_BASE_HASH_H

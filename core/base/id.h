@@ -1,5 +1,7 @@
 /*
  * base/id.h - identifiers and secrets from the kernel's random source.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_ID_H
 #define SKL_BASE_ID_H

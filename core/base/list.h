@@ -1,6 +1,8 @@
 /*
  * base/list.h - intrusive circular doubly linked list. A head is a node that links to itself.
  * A node is in at most one list; list_remove on an unlinked (self-linked) node is harmless.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_LIST_H
 #define SKL_BASE_LIST_H

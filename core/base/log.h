@@ -3,6 +3,8 @@
  * systemd and container platforms collect). Library code (core/base, core/http, core/wire) never
  * logs above debug; the caller that decides logs once. Secrets are never passed in.
  * Thread-safe.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_LOG_H
 #define SKL_BASE_LOG_H

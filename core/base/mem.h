@@ -5,6 +5,8 @@
  * NULL, and state on disk survives a kill at any moment (core/state). So x-functions abort when
  * malloc returns NULL. Anything whose SIZE comes from outside goes through base/buf.h, which has a
  * limit and returns an error.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_MEM_H
 #define SKL_BASE_MEM_H

@@ -1,6 +1,8 @@
 /*
  * base/str.h - strings: tests, splitting, range-checked numbers, hex, base64, UTF-8, URL escapes.
  * Nothing here depends on the locale.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_BASE_STR_H
 #define SKL_BASE_STR_H

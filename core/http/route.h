@@ -4,6 +4,8 @@
  * Patterns: "/containers/{id}/json"; {name} takes one raw segment, {name*} takes one or more segments (image
  * references hold '/'); a literal may follow it. Matching is on the RAW path, values are percent-decoded
  * afterwards (Cloud Logging's log ids hold %2F). Doubled slashes are squeezed; never a redirect (reference 2.1.12).
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_HTTP_ROUTE_H
 #define SKL_HTTP_ROUTE_H

@@ -16,6 +16,8 @@
  *
  * Back-pressure: reading from the socket stops while a body consumer is not ready, and a writer looks at
  * http_res_pending() / on_drain. No queue is unbounded.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_HTTP_SERVER_H
 #define SKL_HTTP_SERVER_H

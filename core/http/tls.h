@@ -1,6 +1,8 @@
 /*
  * http/tls.h - TLS contexts for listeners, with dockerd's flags (--tls, --tlsverify, --tlscacert, --tlscert,
  * --tlskey): TLS 1.2 and up; with `verify` a client certificate signed by ca_file is demanded.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_HTTP_TLS_H
 #define SKL_HTTP_TLS_H

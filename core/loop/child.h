@@ -4,6 +4,8 @@
  *
  * fork and exec; the exit arrives on the loop through a pidfd, so no SIGCHLD handler and no
  * wait for processes that are not ours.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_LOOP_CHILD_H
 #define SKL_LOOP_CHILD_H

@@ -8,6 +8,8 @@
  *
  * Redirects are not followed. Authorization headers are never logged. Proxies come from the environment
  * as curl reads it; loopback never goes through a proxy.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_LOOP_HTTP_CLIENT_H
 #define SKL_LOOP_HTTP_CLIENT_H

@@ -8,6 +8,8 @@
  *  - All functions are for the loop's thread, except loop_post().
  *  - A callback never runs inside the call that armed it.
  *  - Nothing may block: work that must goes to loop_work().
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_LOOP_LOOP_H
 #define SKL_LOOP_LOOP_H

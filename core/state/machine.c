@@ -793,9 +793,8 @@ void machine_start_by_policy(struct container *c, bool back_off)
 {
     struct machine *m = machine_get(c);
 
-    if (back_off) {
+    if (back_off)
         begin_back_off(m);
-        return;
-    }
-    machine_start(m);
+    else
+        machine_start(m);
 }

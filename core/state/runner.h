@@ -22,6 +22,8 @@
  * on with 4 (the process is already started: the agent's /hello tells).
  *
  * Everything here is on the loop thread. done callbacks never run inside the starter.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_STATE_RUNNER_H
 #define SKL_STATE_RUNNER_H

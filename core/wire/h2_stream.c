@@ -121,7 +121,7 @@ void h2_block_deliver(struct h2 *s, struct h2_stream *st, void (*fn)(struct h2_s
     head.method = block_at(b, b->method);
     head.path = block_at(b, b->path);
     head.authority = block_at(b, b->authority);
-    head.status = atoi(block_at(b, b->status));
+    head.status = (int)strtol(block_at(b, b->status), NULL, 10);
     fn(st, &head);
 }
 

@@ -14,6 +14,8 @@
  *
  * One write of the process is one record as far as its size allows: Docker frames are made from records
  * one to one (reference 2.3.4). The last record of a run is RECORD_EXIT, so an exit can't overtake output.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SKL_WIRE_RECORD_H
 #define SKL_WIRE_RECORD_H

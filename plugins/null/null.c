@@ -21,17 +21,16 @@ enum { OPT_CREATE_DELAY, OPT_START_DELAY, OPT_RUN_TIME, OPT_EXIT_CODE, OPT_FAIL,
 static const char *const fail_choices[] = {"none", "create", "start", "kill", "remove", "logs", NULL};
 
 #define MINUTE_NS (INT64_C(60) * 1000000000)
+#define OPTION(type, name, def, help, choices, max) \
+    {sizeof(struct skl_option), SKL_OPT_##type, name, NULL, def, help, choices, 0, max}
 
 static const struct skl_option options[] = {
-    {sizeof(struct skl_option), SKL_OPT_DURATION, "create-delay", NULL, "0s", "how long create takes", NULL, 0,
-     60 * MINUTE_NS},
-    {sizeof(struct skl_option), SKL_OPT_DURATION, "start-delay", NULL, "0s", "how long start takes", NULL, 0,
-     60 * MINUTE_NS},
-    {sizeof(struct skl_option), SKL_OPT_DURATION, "run-time", NULL, "0s", "how long a run lasts", NULL, 0,
-     24 * 60 * MINUTE_NS},
-    {sizeof(struct skl_option), SKL_OPT_INT, "exit-code", NULL, "0", "what every run ends with", NULL, 0, 255},
-    {sizeof(struct skl_option), SKL_OPT_ENUM, "fail", NULL, "none", "the operation that fails", fail_choices, 0, 0},
-    {sizeof(struct skl_option), SKL_OPT_INT, "log-lines", NULL, "0", "lines that logs gives", NULL, 0, 1000000},
+    OPTION(DURATION, "create-delay", "0s", "how long create takes", NULL, 60 * MINUTE_NS),
+    OPTION(DURATION, "start-delay", "0s", "how long start takes", NULL, 60 * MINUTE_NS),
+    OPTION(DURATION, "run-time", "0s", "how long a run lasts", NULL, 24 * 60 * MINUTE_NS),
+    OPTION(INT, "exit-code", "0", "what every run ends with", NULL, 255),
+    OPTION(ENUM, "fail", "none", "the operation that fails", fail_choices, 0),
+    OPTION(INT, "log-lines", "0", "lines that logs gives", NULL, 1000000),
     {0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0},
 };
 
@@ -49,24 +48,18 @@ struct skl_instance {
     const struct skl_host *host;
     const struct skl_value *const *values;
     struct entry *entries;
+    size_t n_entries;
 };
 
 /* One operation that takes time. */
 struct job {
     struct skl_instance *inst;
     struct skl_call *call;
-    void (*finish)(struct job *job);
     char id[65];
     uint32_t run;
-    /* logs */
-    struct skl_stream *out;
+    struct skl_stream *out; /* logs */
     int64_t line, lines;
 };
-
-static int64_t option_num(const struct skl_instance *inst, int option)
-{
-    return inst->values[option]->num;
-}
 
 static int fails(const struct skl_instance *inst, const char *operation)
 {
@@ -82,67 +75,61 @@ static struct entry **find(struct skl_instance *inst, const char *id)
     return e;
 }
 
-static void complete(struct skl_instance *inst, struct skl_call *call, const char *failure, const void *result)
+/* Success unless the operation fails by configuration or `why` says why not. */
+static void complete(struct skl_instance *inst, struct skl_call *call, const char *operation, const char *why, const void *result)
 {
-    struct skl_error err;
+    struct skl_error err = {.kind = SKL_ERR_INTERNAL};
 
-    if (failure == NULL) {
-        inst->host->complete(inst->host->ctx, call, NULL, result);
-        return;
-    }
-    memset(&err, 0, sizeof(err));
-    err.kind = SKL_ERR_INTERNAL;
-    snprintf(err.message, sizeof(err.message), "null driver: %s", failure);
-    inst->host->complete(inst->host->ctx, call, &err, NULL);
+    if (why == NULL && fails(inst, operation))
+        why = "it fails by configuration";
+    if (why != NULL)
+        snprintf(err.message, sizeof(err.message), "null driver: %s: %s", operation, why);
+    inst->host->complete(inst->host->ctx, call, why != NULL ? &err : NULL, why != NULL ? NULL : result);
 }
 
 /* ---- operations that wait: a real driver would poll its cloud instead ---- */
 
-static void on_job(void *arg)
-{
-    struct job *job = arg;
-
-    job->finish(job);
-    free(job);
-}
-
-static void job_start(struct skl_instance *inst, struct skl_call *call, const struct skl_container *c, int delay_option,
-                      void (*finish)(struct job *job))
+/* NULL: there is no memory, and the call is completed. */
+static struct job *job_new(struct skl_instance *inst, struct skl_call *call)
 {
     struct job *job = calloc(1, sizeof(*job));
 
-    if (job == NULL) {
-        complete(inst, call, "out of memory", NULL);
-        return;
-    }
-    job->inst = inst;
-    job->call = call;
-    job->finish = finish;
-    job->run = c->run;
-    snprintf(job->id, sizeof(job->id), "%s", c->id);
-    inst->host->timer_start(inst->host->ctx, option_num(inst, delay_option), on_job, job);
+    if (job == NULL)
+        complete(inst, call, "begin", "out of memory", NULL);
+    else
+        *job = (struct job){.inst = inst, .call = call};
+    return job;
 }
 
-static void create_finish(struct job *job)
+static void job_start(struct skl_instance *inst, struct skl_call *call, const struct skl_container *c, int delay_option,
+                      void (*finish)(void *job))
 {
-    struct skl_create_result result;
-    struct entry *e;
+    struct job *job = job_new(inst, call);
 
-    if (fails(job->inst, "create")) {
-        complete(job->inst, job->call, "create fails by configuration", NULL);
+    if (job == NULL)
         return;
-    }
-    e = *find(job->inst, job->id);
-    if (e == NULL && (e = calloc(1, sizeof(*e))) != NULL) {
-        e->inst = job->inst;
+    job->run = c->run;
+    snprintf(job->id, sizeof(job->id), "%s", c->id);
+    inst->host->timer_start(inst->host->ctx, inst->values[delay_option]->num, finish, job);
+}
+
+static void create_finish(void *arg)
+{
+    struct job *job = arg;
+    struct skl_instance *inst = job->inst;
+    struct entry *e = *find(inst, job->id);
+    /* A handle is whatever the driver wants back later. */
+    struct skl_create_result result = {.size = sizeof(result), .handle = job->id};
+
+    if (e == NULL && !fails(inst, "create") && (e = calloc(1, sizeof(*e))) != NULL) {
+        e->inst = inst;
         snprintf(e->id, sizeof(e->id), "%s", job->id);
-        e->next = job->inst->entries;
-        job->inst->entries = e;
+        e->next = inst->entries;
+        inst->entries = e;
+        inst->n_entries++;
     }
-    memset(&result, 0, sizeof(result));
-    result.size = sizeof(result);
-    result.handle = job->id; /* whatever the driver wants back later */
-    complete(job->inst, job->call, e == NULL ? "out of memory" : NULL, &result);
+    complete(inst, job->call, "create", e == NULL && !fails(inst, "create") ? "out of memory" : NULL, &result);
+    free(job);
 }
 
 static void null_create(struct skl_instance *inst, struct skl_call *call, const struct skl_create_req *req)
@@ -153,13 +140,13 @@ static void null_create(struct skl_instance *inst, struct skl_call *call, const 
 static void end_run(struct entry *e, int32_t kind, int32_t code)
 {
     const struct skl_host *host = e->inst->host;
-    struct skl_run_end end;
+    struct skl_run_end end = {.size = sizeof(end), .kind = kind, .exit_code = code};
     uint32_t run = e->run;
 
-    memset(&end, 0, sizeof(end));
-    end.size = sizeof(end);
-    end.kind = kind;
-    end.exit_code = code;
+    if (run == 0)
+        return;
+    if (e->timer != NULL)
+        host->timer_stop(host->ctx, e->timer);
     e->run = 0;
     e->timer = NULL;
     host->run_ended(host->ctx, e->id, run, &end);
@@ -170,20 +157,21 @@ static void on_run_over(void *arg)
     struct entry *e = arg;
 
     e->timer = NULL;
-    end_run(e, SKL_END_EXIT, (int32_t)option_num(e->inst, OPT_EXIT_CODE));
+    end_run(e, SKL_END_EXIT, (int32_t)e->inst->values[OPT_EXIT_CODE]->num);
 }
 
-static void start_finish(struct job *job)
+static void start_finish(void *arg)
 {
-    struct entry *e = *find(job->inst, job->id);
+    struct job *job = arg;
+    struct skl_instance *inst = job->inst;
+    struct entry *e = *find(inst, job->id);
 
-    if (fails(job->inst, "start") || e == NULL) {
-        complete(job->inst, job->call, e == NULL ? "no such container" : "start fails by configuration", NULL);
-        return;
+    if (e != NULL && !fails(inst, "start")) {
+        e->run = job->run;
+        e->timer = inst->host->timer_start(inst->host->ctx, inst->values[OPT_RUN_TIME]->num, on_run_over, e);
     }
-    e->run = job->run;
-    e->timer = job->inst->host->timer_start(job->inst->host->ctx, option_num(job->inst, OPT_RUN_TIME), on_run_over, e);
-    complete(job->inst, job->call, NULL, NULL);
+    complete(inst, job->call, "start", e == NULL ? "no such container" : NULL, NULL);
+    free(job);
 }
 
 static void null_start(struct skl_instance *inst, struct skl_call *call, const struct skl_start_req *req)
@@ -191,38 +179,26 @@ static void null_start(struct skl_instance *inst, struct skl_call *call, const s
     job_start(inst, call, req->container, OPT_START_DELAY, start_finish);
 }
 
-static void stop_run(struct entry *e)
-{
-    if (e->run == 0)
-        return;
-    if (e->timer != NULL)
-        e->inst->host->timer_stop(e->inst->host->ctx, e->timer);
-    end_run(e, SKL_END_CANCELED, 137);
-}
-
 static void null_kill(struct skl_instance *inst, struct skl_call *call, const struct skl_kill_req *req)
 {
     struct entry *e = *find(inst, req->container->id);
 
     if (e != NULL && !fails(inst, "kill"))
-        stop_run(e);
-    complete(inst, call, fails(inst, "kill") ? "kill fails by configuration" : NULL, NULL);
+        end_run(e, SKL_END_CANCELED, 137);
+    complete(inst, call, "kill", NULL, NULL);
 }
 
 static void null_remove(struct skl_instance *inst, struct skl_call *call, const struct skl_remove_req *req)
 {
     struct entry **at = find(inst, req->container->id), *e = *at;
 
-    if (fails(inst, "remove")) {
-        complete(inst, call, "remove fails by configuration", NULL);
-        return;
-    }
-    if (e != NULL) { /* what is gone already is success */
-        stop_run(e);
+    if (e != NULL && !fails(inst, "remove")) { /* what is gone already is success */
+        end_run(e, SKL_END_CANCELED, 137);
         *at = e->next;
+        inst->n_entries--;
         free(e);
     }
-    complete(inst, call, NULL, NULL);
+    complete(inst, call, "remove", NULL, NULL);
 }
 
 /* ---- logs: pushes while there is credit, goes on when the host says so ---- */
@@ -234,71 +210,51 @@ static void logs_push(void *arg)
     int64_t credit = 1;
 
     while (job->line < job->lines && credit > 0) {
-        struct skl_log_entry e;
         char text[64];
-        memset(&e, 0, sizeof(e));
-        e.size = sizeof(e);
-        e.stream = 1;
-        e.time = host->now_wall(host->ctx);
-        e.len = (size_t)snprintf(text, sizeof(text), "line %lld\n", (long long)++job->line);
-        e.data = text;
+        int n = snprintf(text, sizeof(text), "line %lld\n", (long long)++job->line);
+        struct skl_log_entry e = {.size = sizeof(e), .stream = 1, .time = host->now_wall(host->ctx), .data = text, .len = (size_t)n};
+
         credit = host->log_push(host->ctx, job->out, &e);
-        if (credit < 0) /* the reader is gone */
-            job->line = job->lines;
     }
-    if (job->line < job->lines)
-        return; /* on_credit calls again */
-    complete(job->inst, job->call, NULL, NULL);
+    if (job->line < job->lines && credit >= 0)
+        return; /* on_credit calls again; below 0 the reader is gone */
+    complete(job->inst, job->call, "logs", NULL, NULL);
     free(job);
 }
 
 static void null_logs(struct skl_instance *inst, struct skl_call *call, const struct skl_logs_req *req)
 {
-    struct job *job = fails(inst, "logs") ? NULL : calloc(1, sizeof(*job));
+    struct job *job = job_new(inst, call);
 
-    if (job == NULL) {
-        complete(inst, call, "logs fails by configuration", NULL);
+    if (job == NULL)
         return;
-    }
-    job->inst = inst;
-    job->call = call;
     job->out = req->out;
-    job->lines = option_num(inst, OPT_LOG_LINES);
+    job->lines = fails(inst, "logs") ? 0 : inst->values[OPT_LOG_LINES]->num;
     if (req->tail >= 0 && req->tail < job->lines)
         job->line = job->lines - req->tail;
     inst->host->stream_on_credit(inst->host->ctx, req->out, logs_push, job);
     logs_push(job);
 }
 
-/* ---- looking ---- */
-
 static void null_list(struct skl_instance *inst, struct skl_call *call, const struct skl_list_req *req)
 {
-    struct skl_list_item items[64];
-    struct skl_list_result result;
+    struct skl_list_item *items = calloc(inst->n_entries + 1, sizeof(*items));
+    struct skl_list_result result = {.size = sizeof(result), .items = items, .complete = 1};
 
     (void)req;
-    memset(&result, 0, sizeof(result));
-    memset(items, 0, sizeof(items));
-    result.size = sizeof(result);
-    result.items = items;
-    result.complete = 1;
-    for (struct entry *e = inst->entries; e != NULL && result.count < 64; e = e->next) {
-        items[result.count] = (struct skl_list_item){sizeof(items[0]), e->id, e->id, e->run ? "RUNNING" : "IDLE", e->id};
-        result.count++;
-    }
-    complete(inst, call, NULL, &result);
+    for (struct entry *e = inst->entries; items != NULL && e != NULL; e = e->next)
+        items[result.count++] = (struct skl_list_item){sizeof(*items), e->id, e->id, e->run ? "RUNNING" : "IDLE", e->id};
+    complete(inst, call, "list", items == NULL ? "out of memory" : NULL, &result);
+    free(items);
 }
 
 static void null_inspect(struct skl_instance *inst, struct skl_call *call, const struct skl_inspect_req *req)
 {
-    struct entry *e = *find(inst, req->container->id);
+    const struct entry *e = *find(inst, req->container->id);
     struct skl_inspect_result result = {sizeof(result), e != NULL, e != NULL && e->run ? "RUNNING" : "IDLE", "null"};
 
-    complete(inst, call, NULL, &result);
+    complete(inst, call, "inspect", NULL, &result);
 }
-
-/* ---- the driver ---- */
 
 static int null_open(const struct skl_host *host, const struct skl_value *const *values, struct skl_instance **ret_inst,
                      uint64_t *ret_caps, struct skl_error *err)
@@ -306,12 +262,10 @@ static int null_open(const struct skl_host *host, const struct skl_value *const 
     struct skl_instance *inst = calloc(1, sizeof(*inst));
 
     (void)ret_caps;
-    if (inst == NULL) {
-        err->kind = SKL_ERR_INTERNAL;
+    err->kind = SKL_ERR_INTERNAL; /* looked at after a failure only */
+    if (inst == NULL)
         return -1;
-    }
-    inst->host = host;
-    inst->values = values;
+    *inst = (struct skl_instance){.host = host, .values = values};
     *ret_inst = inst;
     return 0;
 }
