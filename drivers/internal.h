@@ -124,6 +124,7 @@ struct agent_conn {
     struct timer tick;
     bool ready;
     bool failed;
+    bool leaving;             /* its run is over: nothing new may be asked of it */
     struct skl_error why;
 };
 void conn_shutdown(struct agent_conn *ac, const char *why);  /* orderly, code 1000; frees itself later */
@@ -157,6 +158,7 @@ void input_close(struct input *in);
 
 /* ---- start.c ---- */
 void start_begin(struct peer *p, void (*done)(void *arg, const struct skl_error *err, int exit_code), void *arg);
+void start_found_running(struct peer *p); /* an agent that dialled again has the process already */
 void start_abort(struct peer *p, const struct skl_error *err);
 void output_open(struct peer *p);                             /* resume at the engine's offset */
 void output_close(struct peer *p);                            /* its link is gone or going */

@@ -86,12 +86,12 @@ void peers_free(struct chain *ch)
 
 bool peer_ready(const struct peer *p)
 {
-    return p->conn && p->conn->ready && !p->conn->failed;
+    return p->conn && p->conn->ready && !p->conn->failed && !p->conn->leaving;
 }
 
 struct h2 *peer_h2(const struct peer *p)
 {
-    return p->conn && !p->conn->failed ? link_h2(p->conn->link) : NULL;
+    return p->conn && !p->conn->failed && !p->conn->leaving ? link_h2(p->conn->link) : NULL;
 }
 
 /* ---- waiting ---- */
@@ -175,6 +175,12 @@ void peer_on_ready(struct peer *p, struct json_object *hello)
         /* The run was under way, and this instance knows nothing of it: the platform replaced it. */
         log_warn("agent", "container %.12s: another instance dialled; the run's process is lost", p->id);
         engine_agent_lost(p->c, p->run, true);
+        return;
+    }
+    if (p->start && ours) {
+        p->lost = false;
+        start_found_running(p);
+        execs_on_ready(p, hello);
         return;
     }
     if (p->expected && !p->start) {
@@ -282,10 +288,12 @@ void peer_release(struct chain *ch, struct container *c)
     input_free(STEAL(p->input));
     if (!p->process_exited)
         output_close(p);
-    if (peer_ready(p) && p->process_exited)
+    if (peer_ready(p) && p->process_exited) {
         peer_call(p, "POST", "/process/finish", NULL, on_finished, p);
-    else if (p->conn)
+        p->conn->leaving = true; /* the agent goes away; a next run waits for the next one */
+    } else if (p->conn) {
         conn_shutdown(p->conn, "the container is released");
+    }
     peer_changed(p);
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "json/json.h"
 #include "state/container.h"
@@ -89,6 +90,8 @@ static void on_data(void *arg, struct h2_stream *st, const uint8_t *data, size_t
     output_on_data(p, st, data, n);
 }
 
+static void on_connected(void *arg, const struct skl_error *err);
+
 static int answer_exit_code(const char *body)
 {
     struct json_object *o = json_tokener_parse(body), *v;
@@ -116,9 +119,26 @@ static void on_close(void *arg, struct h2_stream *st, const struct skl_error *er
         start_finish(s, &why, answer_exit_code(buf_str(&s->body)));
         return;
     }
-    error_set(&why, SKL_ERR_UNAVAILABLE, "the agent was lost while the process was being started: %s",
-              err ? err->message : "no answer");
-    start_finish(s, &why, START_FAILED);
+    /* The link broke. Its agent dials again and tells whether the process is there (start_found_running()) or not, then it
+     * is asked once more; the daemon's patience is the same as for the first dial. */
+    log_info("agent", "container %.12s: lost while the process was being started (%s); waiting for the agent", p->id,
+             err ? err->message : "no answer");
+    s->at = 0;
+    staging_items_free(s->items, s->n_items);
+    s->items = NULL;
+    s->n_items = 0;
+    s->waiter = peer_wait(p, p->ch->connect_timeout, on_connected, p);
+}
+
+void start_found_running(struct peer *p)
+{
+    struct start *s = p->start;
+
+    p->process_started = true;
+    output_open(p);
+    if (p->input)
+        input_attach(p->input, peer_h2(p));
+    start_finish(s, NULL, 0);
 }
 
 static const struct h2_stream_ops process_ops = {.on_head = on_head, .on_data = on_data, .on_close = on_close};

@@ -125,6 +125,7 @@ int main(int argc, char **argv)
         log_error("main", "%s", err.message);
     }
     netns_pool_free(s.netns);
+    entries_free(&s);
     if (s.opts.own_state_dir)
         (void)fs_remove_tree(s.opts.state_dir, NULL);
     return rc == 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 /*
- * api/attach.c - POST /containers/{id}/attach (reference 2.3).
+ * api/attach.c - POST /containers/{id}/attach and GET /containers/{id}/attach/ws (reference 2.3).
  *
  * Output is a pinned cursor on the log store, opened before the head goes out, so that nothing written after a later start
  * is lost; stdin goes to the model, which keeps it until the process runs. The end of the run ends the stream, after its last
@@ -152,14 +152,15 @@ static struct log_cursor *open_cursor(struct attach *a, bool logs, bool stream)
     return log_cursor_open(a->c, &opts);
 }
 
-void api_containers_attach(struct api_call *c)
+static void attach(struct api_call *c, bool ws)
 {
     struct skl_error err = {0};
     struct container *k = container_find(c->api->opts.engine, api_param(c, "id"), &err);
     bool logs = api_query_bool(c, "logs", false), stream = api_query_bool(c, "stream", false);
-    bool use_stdin = api_query_bool(c, "stdin", false) && stream;
+    bool use_stdin = (api_query_bool(c, "stdin", false) || (ws && c->version < 42)) && stream;
     struct detach detach;
     struct attach *a;
+    int status = 0;
 
     if (k == NULL) {
         api_reply_error(c, &err);
@@ -170,15 +171,35 @@ void api_containers_attach(struct api_call *c)
     a = xcalloc(1, sizeof(*a));
     a->c = k;
     container_ref(k);
-    a->want_stdout = api_query_bool(c, "stdout", false);
-    a->want_stderr = api_query_bool(c, "stderr", false);
+    /* attach/ws knew no choice before 1.42 */
+    a->want_stdout = api_query_bool(c, "stdout", false) || (ws && c->version < 42);
+    a->want_stderr = api_query_bool(c, "stderr", false) || (ws && c->version < 42);
     soon_init(&a->soon, on_soon, a);
     a->stream = (struct client_stream){.tty = k->tty, .detach = detach, .ops = &ops, .arg = a};
     a->cursor = open_cursor(a, logs, stream);
     if (use_stdin && k->open_stdin)
         a->in = container_stdin_attach(k, on_stdin_drain, a);
-    client_stream_open(&a->stream, c->req, c->version, use_stdin);
+    if (ws)
+        status = client_stream_open_ws(&a->stream, c->req, c->version, use_stdin, &err);
+    else
+        client_stream_open(&a->stream, c->req, c->version, use_stdin);
+    if (status != 0) {
+        http_res_header(c->req, "Sec-WebSocket-Version", "13");
+        api_reply_error(c, &err);
+        attach_free(a, false);
+        return;
+    }
     api_call_free(c);
     container_event(k, "attach", NULL);
     on_ready(a);
+}
+
+void api_containers_attach(struct api_call *c)
+{
+    attach(c, false);
+}
+
+void api_containers_attach_ws(struct api_call *c)
+{
+    attach(c, true);
 }

@@ -52,7 +52,7 @@ static void write_execs(struct jw *w, const struct container *c)
     bool any = false;
 
     for (struct exec *x = exec_first(c); x != NULL; x = exec_next(x)) {
-        if (!x->running)
+        if (x->exited)
             continue;
         if (!any)
             jw_array(w, "ExecIDs");

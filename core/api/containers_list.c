@@ -124,6 +124,17 @@ static int check_values(const struct filters *f, struct skl_error *err)
     return 0;
 }
 
+static int check_ports(const struct filters *f, const char *key, struct skl_error *err)
+{
+    const struct filter *ports = filters_get(f, key);
+    struct port p;
+
+    for (size_t i = 0; ports != NULL && i < ports->n; i++)
+        if (port_parse(ports->values[i], &p, NULL) < 0)
+            return error_set(err, SKL_ERR_INVALID, "invalid filter '%s=%s'", key, ports->values[i]);
+    return 0;
+}
+
 static int find_marker(struct api_call *c, const struct filters *f, const char *key, const struct container **ret, struct skl_error *err)
 {
     const struct filter *m = filters_get(f, key);
@@ -143,6 +154,7 @@ static int select_init(struct api_call *c, struct selection *s, struct skl_error
 {
     memset(s, 0, sizeof(*s));
     if (filters_parse(api_query(c, "filters"), allowed, &s->f, err) < 0 || check_values(&s->f, err) < 0 ||
+        check_ports(&s->f, "expose", err) < 0 || check_ports(&s->f, "publish", err) < 0 ||
         find_marker(c, &s->f, "before", &s->before, err) < 0 || find_marker(c, &s->f, "since", &s->since, err) < 0 ||
         api_query_i64(c, "limit", INT32_MIN, INT32_MAX, 0, &s->limit, err) < 0)
         return -1;
@@ -218,6 +230,14 @@ struct port_query {
     bool exposed, published;
 };
 
+/* With and without the slash: clients send both. */
+static bool match_name(const struct selection *s, const char *name)
+{
+    CLEANUP(free_p) char *slashed = s->names != NULL ? xasprintf("/%s", name) : NULL;
+
+    return s->names == NULL || filter_patterns_match(s->names, name) || filter_patterns_match(s->names, slashed);
+}
+
 static bool port_in(const struct filter *f, const char *port)
 {
     struct port p, want;
@@ -263,7 +283,7 @@ static bool selected(struct api_call *c, const struct selection *s, const struct
         return false;
     if (filters_has(f, "is-task") && filters_match_exact(f, "is-task", "true"))
         return false;
-    return filters_match_prefix(f, "id", k->id) && filter_patterns_match(s->names, k->name) &&
+    return filters_match_prefix(f, "id", k->id) && match_name(s, k->name) &&
            filters_match_labels(f, "label", label_of, (void *)(uintptr_t)k) && match_status(f, k) && match_exited(f, k) &&
            match_volume(f, k) && match_network(f, k) && match_ports(f, k) && match_ancestor(c->api->opts.engine, f, k);
 }

@@ -36,6 +36,7 @@ void api_containers_top(struct api_call *c);
 
 /* attach.c */
 void api_containers_attach(struct api_call *c);
+void api_containers_attach_ws(struct api_call *c);
 
 /* auth.c */
 void api_auth(struct api_call *c);

@@ -17,6 +17,7 @@
 #include "state/engine.h"
 
 #define PIECE_MAX (256u * 1024)
+#define DETAILS_MAX (64u * 1024)
 
 struct logs {
     struct api_call *call;
@@ -174,32 +175,78 @@ static void on_cloud_done(void *arg, const struct skl_error *err)
 
 /* ---- the call ---- */
 
-static void add_detail(struct buf *b, const char *key, const char *value)
+struct detail {
+    const char *key, *value;
+    size_t key_len;
+};
+
+static size_t strv_count(char **v)
 {
-    if (b->len > 0)
-        buf_putc(b, ',');
-    (void)url_encode(b, key, strlen(key));
-    buf_putc(b, '=');
-    (void)url_encode(b, value, strlen(value));
+    size_t n = 0;
+
+    while (v[n] != NULL)
+        n++;
+    return n;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct detail *x = a, *y = b;
+    int order = memcmp(x->key, y->key, x->key_len < y->key_len ? x->key_len : y->key_len);
+
+    return order != 0 ? order : (x->key_len > y->key_len) - (x->key_len < y->key_len);
+}
+
+/* As Go's url.QueryEscape: a blank is '+'. */
+static void write_escaped(struct buf *b, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == ' ')
+            buf_putc(b, '+');
+        else
+            (void)url_encode(b, s + i, 1);
+    }
+}
+
+static bool named(const char *list, const char *key, size_t key_len)
+{
+    while (*list != '\0') {
+        size_t n = strcspn(list, ",");
+        if (n == key_len && memcmp(list, key, n) == 0)
+            return true;
+        list += n + (list[n] == ',');
+    }
+    return false;
 }
 
 /* The labels and variables that the log options name (json-file's `labels` and `env`), sorted by key. */
 static char *detail_attrs(const struct container *c)
 {
     JSON_CLEANUP struct json_object *host = container_host_config(c);
-    const char *labels = "";
+    const char *labels = "", *env = "";
+    CLEANUP(free_p) struct detail *d = xcalloc(c->n_labels + strv_count(c->env) + 1, sizeof(*d));
     struct buf b;
-    size_t n;
-    char **names;
+    size_t n = 0;
 
     (void)json_get_string(host, "LogConfig.Config.labels", &labels, NULL);
-    names = str_split(labels, ',', &n);
-    buf_init(&b, 64 * 1024);
+    (void)json_get_string(host, "LogConfig.Config.env", &env, NULL);
     for (size_t i = 0; i < c->n_labels; i++)
-        for (size_t k = 0; k < n; k++)
-            if (str_eq(names[k], c->labels[i].key))
-                add_detail(&b, c->labels[i].key, c->labels[i].value);
-    free(names);
+        if (named(labels, c->labels[i].key, strlen(c->labels[i].key)))
+            d[n++] = (struct detail){c->labels[i].key, c->labels[i].value, strlen(c->labels[i].key)};
+    for (char **e = c->env; *e != NULL; e++) {
+        size_t len = strcspn(*e, "=");
+        if ((*e)[len] == '=' && named(env, *e, len))
+            d[n++] = (struct detail){*e, *e + len + 1, len};
+    }
+    qsort(d, n, sizeof(*d), by_key);
+    buf_init(&b, DETAILS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_putc(&b, ',');
+        write_escaped(&b, d[i].key, d[i].key_len);
+        buf_putc(&b, '=');
+        write_escaped(&b, d[i].value, strlen(d[i].value));
+    }
     buf_putc(&b, ' ');
     return buf_steal(&b, NULL);
 }
@@ -255,7 +302,7 @@ void api_containers_logs(struct api_call *c)
     l->timestamps = api_query_bool(c, "timestamps", false);
     l->details = api_query_bool(c, "details", false);
     soon_init(&l->soon, on_soon, l);
-    buf_init(&l->piece, PIECE_MAX + SKL_LOG_ENTRY_MAX);
+    buf_init(&l->piece, PIECE_MAX + SKL_LOG_ENTRY_MAX + DETAILS_MAX);
     if (begin(l, c, &opts, &err) < 0) {
         logs_free(l);
         api_reply_error(c, &err);

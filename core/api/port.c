@@ -95,12 +95,11 @@ static int apply_mode(struct bind *b, const char *s, struct skl_error *err)
     return 0;
 }
 
-int bind_parse(const char *s, struct bind *ret, struct skl_error *err)
+static int parse_bind(const char *s, struct bind *ret, struct skl_error *err)
 {
     const char *colon = strchr(s, ':');
     const char *second = colon != NULL ? strchr(colon + 1, ':') : NULL;
 
-    *ret = (struct bind){0};
     if (colon == NULL || colon == s || (second != NULL && strchr(second + 1, ':') != NULL))
         return invalid(s, err);
     ret->source = xstrndup(s, (size_t)(colon - s));
@@ -120,6 +119,15 @@ int bind_parse(const char *s, struct bind *ret, struct skl_error *err)
                          "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute "
                          "path", ret->source, ret->source);
     return apply_mode(ret, s, err);
+}
+
+int bind_parse(const char *s, struct bind *ret, struct skl_error *err)
+{
+    *ret = (struct bind){0};
+    if (parse_bind(s, ret, err) == 0)
+        return 0;
+    bind_fini(ret);
+    return -1;
 }
 
 void bind_fini(struct bind *b)

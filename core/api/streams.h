@@ -9,6 +9,7 @@
 
 #include "api/detach.h"
 #include "http/server.h"
+#include "wire/ws.h"
 
 /* Content-Type by TTY, version and Upgrade (reference 2.3.3). */
 const char *stream_content_type(bool tty, int version, bool upgrade);
@@ -27,12 +28,18 @@ struct client_stream {
     bool has_stdin;
     struct detach detach;
     bool stdin_full;
+    bool ws;                     /* attach/ws: messages instead of Docker's frames */
+    uint8_t ws_opcode;           /* of messages to the client */
+    struct ws_decoder decoder;
     const struct client_stream_ops *ops;
     void *arg;
 };
 
 /* Hijacks; the request is gone after it. has_stdin false: input is read and dropped. */
 void client_stream_open(struct client_stream *s, struct http_req *req, int version, bool has_stdin);
+/* The same over a WebSocket (reference 2.3.19): never multiplexed, binary from API 1.28 on, text before. 0, or the HTTP
+ * status of the answer that refuses the handshake, with err. */
+int client_stream_open_ws(struct client_stream *s, struct http_req *req, int version, bool has_stdin, struct skl_error *err);
 void client_stdin_resume(struct client_stream *s);
 /* One output record: a frame, or raw on a TTY. */
 void client_stream_frame(struct client_stream *s, uint8_t stream, const void *p, size_t n);

@@ -20,7 +20,6 @@
 #include <arpa/inet.h>
 #include "http/http-internal.h"
 
-static void conn_turn(struct http_conn *c);
 
 static void on_work(void *arg)
 {
@@ -216,7 +215,7 @@ static void tell_gone(struct http_conn *c)
     }
 }
 
-static void conn_turn(struct http_conn *c)
+void conn_turn(struct http_conn *c)
 {
     if (c->in_turn)
         return;

@@ -165,6 +165,7 @@ struct http_conn {
 void conn_start(struct http_server *s, int fd, bool is_unix, const struct sockaddr *sa, struct ssl_st *ssl);
 void conn_schedule(struct http_conn *c);       /* a turn, soon */
 void conn_close(struct http_conn *c);          /* at once; owners are told in the next turn */
+void conn_turn(struct http_conn *c);           /* one turn, now: not from inside one of its callbacks */
 void conn_release(struct http_conn *c);        /* frees it if nothing holds it any more */
 void conn_wait(struct http_conn *c, enum http_wait kind);
 void conn_close_after_flush(struct http_conn *c, bool linger);

@@ -78,7 +78,7 @@ void http_server_free(struct http_server *s)
     LIST_FOREACH_SAFE(n, tmp, &s->conns) {
         struct http_conn *c = LIST_ENTRY(n, struct http_conn, link);
         conn_close(c);
-        conn_release(c); /* unless somebody still owns its exchange or stream */
+        conn_turn(c); /* tells its owner now: nothing of ours may come to him later */
     }
     timer_fini(&s->sweep);
     timer_fini(&s->accept_retry);

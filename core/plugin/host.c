@@ -31,6 +31,9 @@ struct plugin_host *plugin_host_new(struct loop *loop, struct http_client *http,
     return h;
 }
 
+/* Closed ones, for as long as the process lives. */
+static struct list retired = {&retired, &retired};
+
 /* The plugin object stays: threads of the driver may still log or post. */
 static void plugin_close(struct plugin *p)
 {
@@ -47,6 +50,7 @@ static void plugin_close(struct plugin *p)
     handles_fini(&p->handles);
     option_values_fini(&p->values);
     list_remove(&p->link);
+    list_push_back(&retired, &p->link);
     p->host = NULL;
 }
 

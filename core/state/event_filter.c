@@ -95,8 +95,8 @@ static bool match_object(const char *type, const char *want, const struct event 
         return (image != NULL && match_image(want, image)) ||
                (strcmp(ev->type, "image") == 0 && match_image(want, ev->id));
     }
-    if (strcmp(ev->type, type) != 0) /* a network's events also name the container: {"container":ID} */
-        return strcmp(type, "container") == 0 && str_eq(event_attr(ev, "container"), want);
+    if (strcmp(ev->type, type) != 0)
+        return false;
     return str_starts(ev->id, want) || (name != NULL && strcmp(name, want) == 0);
 }
 

@@ -78,7 +78,7 @@ static void lists_rebuild(struct image *i)
 
 /* ---- tables ---- */
 
-static struct image *by_id(const struct engine *e, const char *id)
+struct image *image_by_id(const struct engine *e, const char *id)
 {
     struct image_hash *h;
 
@@ -155,6 +155,7 @@ static void image_free(struct image *i)
     free(i->variant);
     free(i->author);
     free(i->comment);
+    free(i->origin);
     free(i->config);
     free(i->rootfs);
     free(i->history);
@@ -187,7 +188,7 @@ struct json_object *image_config(const struct image *i)
 
 void image_attach(struct container *c)
 {
-    struct image *i = by_id(c->engine, c->image_id);
+    struct image *i = image_by_id(c->engine, c->image_id);
 
     if (i == NULL || list_linked(&c->in_image))
         return;
@@ -202,7 +203,7 @@ void image_detach(struct container *c)
     if (!list_linked(&c->in_image))
         return;
     list_remove(&c->in_image);
-    i = by_id(c->engine, c->image_id);
+    i = image_by_id(c->engine, c->image_id);
     if (i != NULL)
         i->n_containers--;
 }
@@ -300,9 +301,9 @@ struct image *image_find(struct engine *e, const char *name, struct skl_error *e
 
 static int image_put(struct image *i, struct skl_error *err)
 {
-    return store_run(i->engine->store, SQL_IMAGE_PUT, err, "siiiissssssss", i->id, (int64_t)i->synthetic, i->created,
+    return store_run(i->engine->store, SQL_IMAGE_PUT, err, "siiiisssssssss", i->id, (int64_t)i->synthetic, i->created,
                      i->tagged, i->size, i->architecture, i->os, i->variant, i->author, i->comment, i->config, i->rootfs,
-                     i->history);
+                     i->history, i->origin);
 }
 
 void image_event(struct image *i, const char *action, const char *ref)
@@ -438,12 +439,13 @@ int image_add(struct engine *e, const struct image_spec *spec, struct image **re
         memcpy(id, spec->id, strlen(spec->id) < sizeof(id) ? strlen(spec->id) : sizeof(id) - 1);
     else
         synthetic_id(names.digest != NULL ? names.digest : names.tag, id);
-    i = by_id(e, id);
+    i = image_by_id(e, id);
     made = i == NULL;
     same = !made && points_to(e, names.tag, i) && points_to(e, names.digest, i);
     if (made) {
         i = image_new(e, id);
         image_fill(i, spec);
+        set_text(&i->origin, names.shown);
     }
     i->tagged = clock_wall();
     rc = store_begin(e->store, err);
@@ -645,13 +647,14 @@ static int on_image(void *arg, struct sqlite3_stmt *row, struct skl_error *err)
     i->config = xstrdup(row_text(row, 10));
     i->rootfs = xstrdup(row_text(row, 11));
     i->history = xstrdup(row_text(row, 12));
+    i->origin = xstrdup(row_text(row, 13));
     return 0;
 }
 
 static int on_ref(void *arg, struct sqlite3_stmt *row, struct skl_error *err)
 {
     struct engine *e = arg;
-    struct image *i = by_id(e, row_text(row, 1));
+    struct image *i = image_by_id(e, row_text(row, 1));
 
     (void)err;
     if (i != NULL)

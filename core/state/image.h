@@ -31,6 +31,7 @@ struct image {
     int64_t size;
     char *architecture, *os, *variant;
     char *author, *comment;
+    char *origin;         /* familiar: the reference it was pulled by, whatever its tags are by now. What a cloud can fetch */
     char *config;         /* JSON text of the image's Config, Docker's field names; "{}" when empty */
     char *rootfs;         /* JSON text of RootFS: {"Type":"layers","Layers":[...]} */
     char *history;        /* JSON text: array of {"created","created_by","size",...}; "[]" */
@@ -46,6 +47,7 @@ struct image {
     struct image_hash *hash;
 };
 
+struct image *image_by_id(const struct engine *e, const char *id); /* "sha256:...", whole; or NULL */
 /* By reference (tag or digest), full ID with or without "sha256:", unique ID prefix. NOT_FOUND `No such image:
  * alpine:latest` (the reference in familiar form); INVALID when ambiguous or malformed. */
 struct image *image_find(struct engine *e, const char *name, struct skl_error *err);

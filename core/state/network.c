@@ -124,7 +124,7 @@ static int check_spec(struct engine *e, const struct network_spec *spec, struct 
 {
     static const char *const predefined[] = {"bridge", "host", "none", "default", "container"};
 
-    if (str_empty(spec->name))
+    if (str_empty(spec->name) || spec->name[strspn(spec->name, " \t\n\v\f\r")] == '\0')
         return error_set(err, SKL_ERR_INVALID, "network name cannot be empty");
     for (size_t i = 0; i < ARRAY_LEN(predefined); i++)
         if (strcmp(spec->name, predefined[i]) == 0)

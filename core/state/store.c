@@ -42,7 +42,7 @@ static const char *const schema_1 =
     "CREATE TABLE images(id TEXT PRIMARY KEY, synthetic INTEGER NOT NULL, created INTEGER NOT NULL,"
     " tagged INTEGER NOT NULL, size INTEGER NOT NULL, architecture TEXT NOT NULL, os TEXT NOT NULL,"
     " variant TEXT NOT NULL, author TEXT NOT NULL, comment TEXT NOT NULL, config TEXT NOT NULL,"
-    " rootfs TEXT NOT NULL, history TEXT NOT NULL) STRICT;"
+    " rootfs TEXT NOT NULL, history TEXT NOT NULL, origin TEXT NOT NULL) STRICT;"
     "CREATE TABLE refs(ref TEXT PRIMARY KEY, image TEXT NOT NULL) STRICT;"
     "CREATE TABLE networks(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
     " created INTEGER NOT NULL, driver TEXT NOT NULL, flags INTEGER NOT NULL, ipam_config TEXT NOT NULL,"
@@ -84,10 +84,10 @@ static const char *const sql_text[SQL_MAX] = {
     [SQL_REMOVAL_DELETE] = "DELETE FROM removals WHERE id = ?",
     [SQL_REMOVAL_ALL] = "SELECT id, driver, handle, name, image, image_id, since FROM removals ORDER BY since",
     [SQL_IMAGE_PUT] = "INSERT OR REPLACE INTO images(id, synthetic, created, tagged, size, architecture, os,"
-                      " variant, author, comment, config, rootfs, history) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                      " variant, author, comment, config, rootfs, history, origin) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [SQL_IMAGE_DELETE] = "DELETE FROM images WHERE id = ?",
     [SQL_IMAGE_ALL] = "SELECT id, synthetic, created, tagged, size, architecture, os, variant, author, comment,"
-                      " config, rootfs, history FROM images ORDER BY rowid",
+                      " config, rootfs, history, origin FROM images ORDER BY rowid",
     [SQL_REF_PUT] = "INSERT OR REPLACE INTO refs(ref, image) VALUES(?, ?)",
     [SQL_REF_DELETE] = "DELETE FROM refs WHERE ref = ?",
     [SQL_REF_ALL] = "SELECT ref, image FROM refs",

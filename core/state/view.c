@@ -47,6 +47,14 @@ static char *process_base64(const struct container *c)
     return ret;
 }
 
+/* A tag made here says nothing to a cloud, and an ID even less: the reference that the image came by does. */
+static const char *deployable_ref(const struct container *c)
+{
+    const struct image *i = image_by_id(c->engine, c->image_id);
+
+    return i != NULL ? i->origin : c->image_ref;
+}
+
 void view_init(struct view *v, const struct container *c)
 {
     const struct engine *e = c->engine;
@@ -60,7 +68,7 @@ void view_init(struct view *v, const struct container *c)
         .size = sizeof(v->c),
         .id = c->id,
         .name = c->name,
-        .image = c->image_ref,
+        .image = deployable_ref(c),
         .image_id = c->image_id,
         .argv = (const char *const *)c->argv,
         .env = (const char *const *)c->env,

@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Members that dockerd answers with null (Go's nil slices and maps) although the specification does not say nullable.
 NULLABLE = {
-    "ExecIDs", "Env", "Cmd", "Entrypoint", "Volumes", "OnBuild", "ExposedPorts", "Binds", "VolumesFrom", "CapAdd", "CapDrop",
+    "ExecIDs", "Env", "GenericResources", "ExitCode", "Cmd", "Entrypoint", "Volumes", "OnBuild", "ExposedPorts", "Binds", "VolumesFrom", "CapAdd", "CapDrop",
     "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links", "SecurityOpt", "BlkioWeightDevice",
     "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps", "Devices",
     "DeviceCgroupRules", "DeviceRequests", "Ulimits", "MaskedPaths", "ReadonlyPaths", "MemorySwappiness", "OomKillDisable",

@@ -25,6 +25,10 @@ BUILD = os.environ.get("SKL_BUILDDIR", TOP)
 TIMEOUT = 60
 
 
+# What tests find in the image store; all of them are busybox.
+NAMES = ("busybox", "spelled", "used:1")
+
+
 def program(name):
     return os.path.join(BUILD, name)
 
@@ -34,7 +38,8 @@ def make_images(directory):
     with tempfile.TemporaryDirectory() as tmp:
         layout = os.path.join(tmp, "busybox")
         subprocess.run([os.path.join(TOP, "tests/images/mkbusybox"), layout], check=True, timeout=TIMEOUT)
-        import_image(directory, "busybox", layout)
+        for name in NAMES:
+            import_image(directory, name, layout)
     return directory
 
 

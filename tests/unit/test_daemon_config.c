@@ -40,7 +40,7 @@ static const char *load(struct config *c, const char *file, const char *const *v
     if (file != NULL)
         fs_write_file_atomic(path, file, strlen(file), 0600, NULL);
     for (; flags != NULL && *flags != NULL; flags++)
-        argv[argc++] = xstrdup(*flags);
+        argv[argc++] = (char *)(uintptr_t)*flags; /* getopt moves the pointers and leaves the text */
     if (config_args_parse(argc, argv, &args, &err) < 0) {
         config_init_defaults(c);
         return err.message;
