@@ -130,6 +130,12 @@ class Daemon:
         with open(os.path.join(self.state, "simulator", "requests.jsonl")) as f:
             return [json.loads(line) for line in f]
 
+    def instances(self):
+        """What the simulator keeps on disk of running instances."""
+        top = os.path.join(self.state, "simulator")
+        return [d + "/" + name for d in ("instances", "crun") if os.path.isdir(os.path.join(top, d))
+                for name in os.listdir(os.path.join(top, d))]
+
     # ---- ends ----
     def kill9(self):
         self.process.send_signal(signal.SIGKILL)
@@ -150,6 +156,8 @@ class Daemon:
         assert mounts_below(self.dir) == []
         left = processes_with(self.dir)
         assert left == [], left
+        if self.simulator:
+            assert self.instances() == [], "an instance's files were left"
 
     def close(self):
         """stop(), and the directory is gone."""
