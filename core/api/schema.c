@@ -108,7 +108,8 @@ static int write_field(struct jw *w, const struct schema_field *f, struct json_o
 {
     if (v == NULL)
         return write_default(w, f, at, err);
-    if (is_empty(v) && ((f->def == NULL && !(f->flags & SCHEMA_KEEP_EMPTY)) || (f->flags & SCHEMA_EMPTY_IS_DEFAULT)))
+    /* A struct that is there is there, even with nothing in it: Go's omitempty looks at the pointer. */
+    if (is_empty(v) && f->type != SCHEMA_OBJECT && ((f->def == NULL && !(f->flags & SCHEMA_KEEP_EMPTY)) || (f->flags & SCHEMA_EMPTY_IS_DEFAULT)))
         return check_value(f, v, at, err) < 0 ? -1 : write_default(w, f, at, err);
     return write_value(w, f->name, f, v, at, err);
 }
