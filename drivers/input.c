@@ -53,6 +53,15 @@ void input_free(struct input *in)
     free(in);
 }
 
+void input_begin_at(struct input *in, uint64_t taken, bool shut)
+{
+    ring_shift(&in->ring, taken);
+    if (!shut)
+        return;
+    in->done = true;
+    ring_drop(&in->ring);
+}
+
 static void drained(struct input *in)
 {
     if (!in->full || ring_len(&in->ring) > INPUT_LOW)

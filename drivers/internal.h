@@ -87,6 +87,8 @@ struct peer {
     size_t output_owed;       /* credit held back while the engine is full */
     bool output_paused;
     struct input *input;
+    uint64_t input_base;      /* a run of an earlier daemon: what its process had of stdin when we met it */
+    bool input_shut;          /* and had it closed already */
     struct list execs;
     struct list uploads;
     struct soon unref;        /* checks whether the peer may go */
@@ -151,6 +153,8 @@ void call_error(struct skl_error *err, int status, const char *body, size_t len)
 struct input;
 struct input *input_new(const char *path /* "/process" or "/exec/ID" */, void (*on_drain)(void *arg), void *arg);
 void input_free(struct input *in);
+/* The process has `taken` bytes from an earlier daemon; shut: its stdin is closed. Before the first attach. */
+void input_begin_at(struct input *in, uint64_t taken, bool shut);
 void input_attach(struct input *in, struct h2 *h2);          /* the process runs and there is a link */
 void input_detach(struct input *in);                          /* the link is gone */
 bool input_write(struct input *in, const void *p, size_t n);  /* false: full, wait for on_drain */

@@ -153,6 +153,20 @@ static void wake_waiters(struct peer *p, const struct skl_error *err)
 
 /* ---- what connections tell ---- */
 
+/* The first link of a run that an earlier daemon started: stdin goes on where that one left it. */
+static void adopt_input(struct peer *p, struct json_object *hello)
+{
+    struct json_object *proc, *v;
+
+    if (!json_object_object_get_ex(hello, "process", &proc))
+        return;
+    if (json_object_object_get_ex(proc, "input_taken", &v))
+        p->input_base = (uint64_t)json_object_get_int64(v);
+    p->input_shut = json_object_object_get_ex(proc, "input_open", &v) && !json_object_get_boolean(v);
+    if (p->input)
+        input_begin_at(p->input, p->input_base, p->input_shut);
+}
+
 static const char *hello_state(struct json_object *hello, uint32_t *ret_run)
 {
     struct json_object *proc, *v;
@@ -184,6 +198,8 @@ void peer_on_ready(struct peer *p, struct json_object *hello)
         return;
     }
     if (p->expected && !p->start) {
+        if (!p->process_started)
+            adopt_input(p, hello);
         p->process_started = true;
         if (p->lost_reported)
             engine_agent_back(p->c, p->run);
@@ -233,6 +249,8 @@ void peer_prepare(struct chain *ch, struct container *c)
     p->process_started = p->process_exited = false;
     p->output_paused = false;
     p->output_owed = 0;
+    p->input_base = 0;
+    p->input_shut = false;
     memset(p->scan, 0, sizeof(*p->scan));
     memcpy(p->token, c->agent_token, ID_SIZE);
 }
@@ -245,8 +263,10 @@ struct input *peer_input(struct chain *ch, struct container *c)
         return NULL;
     p = peer_get(ch, c->id);
     p->c = c;
-    if (!p->input)
+    if (!p->input) {
         p->input = input_new("/process", on_input_drain, p);
+        input_begin_at(p->input, p->input_base, p->input_shut);
+    }
     if (p->process_started && !p->process_exited && peer_ready(p))
         input_attach(p->input, peer_h2(p));
     return p->input;

@@ -99,6 +99,19 @@ void ring_rewind(struct ring *r)
     r->sent = r->base;
 }
 
+void ring_shift(struct ring *r, uint64_t by)
+{
+    size_t n = ring_len(r);
+    uint8_t *flat = n > 0 ? xmalloc(n) : NULL;
+
+    if (n > 0)
+        copy_out(r, r->base, flat, n);
+    r->base += by;
+    r->sent = r->end = r->base;
+    ring_put(r, flat, n);
+    free(flat);
+}
+
 void ring_drop(struct ring *r)
 {
     r->base = r->sent = r->end;

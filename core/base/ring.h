@@ -27,6 +27,7 @@ void ring_put(struct ring *r, const void *p, size_t n);    /* grows; the caller 
 const uint8_t *ring_take(struct ring *r, size_t max, size_t *ret_n);
 void ring_ack(struct ring *r, size_t n);                   /* drops n sent bytes from the front */
 void ring_rewind(struct ring *r);
+void ring_shift(struct ring *r, uint64_t by);              /* all offsets go up by so much; nothing was sent yet */
 void ring_drop(struct ring *r);                            /* nothing of it is wanted any more */
 
 #endif

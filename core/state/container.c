@@ -356,6 +356,7 @@ char *mounts_to_text(const struct container *c)
         jw_string(&w, "mode", m->mode);
         jw_string(&w, "propagation", m->propagation);
         jw_bool(&w, "rw", m->rw);
+        jw_bool(&w, "made", m->made);
         jw_object_end(&w);
     }
     jw_array_end(&w);
@@ -386,6 +387,7 @@ int mounts_from_text(struct container *c, const char *text, struct skl_error *er
             return -1;
         m->type = (enum mount_type)type;
         json_get_bool(o, "rw", &m->rw, NULL);
+        json_get_bool(o, "made", &m->made, NULL);
     }
     return 0;
 }

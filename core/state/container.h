@@ -80,6 +80,14 @@ struct container_mount {
     char *mode;        /* "z", "ro", ... */
     char *propagation; /* "rprivate" for binds, "" else */
     bool rw;
+    bool made;         /* its volume was made for this container: goes when the create is undone */
+};
+
+/* What the cloud has of a container, as far as recovery has asked. */
+enum container_resource {
+    RESOURCE_THERE,
+    RESOURCE_UNKNOWN, /* its driver's list is awaited: a start waits for it */
+    RESOURCE_GONE     /* the next start makes it anew */
 };
 
 struct container {
@@ -141,6 +149,7 @@ struct container {
 
     /* core/state's own */
     struct engine *engine;
+    enum container_resource resource;
     struct machine *machine; /* NULL at rest: what goes on, timers, waiters (machine.c) */
     struct list waiters;
     struct list stdin_clients;

@@ -22,29 +22,16 @@ struct create {
     struct container *c;
     container_create_fn done;
     void *arg;
-    char **volumes;       /* made for this container */
-    size_t n_volumes;
 };
-
-static void create_fini(void *job)
-{
-    strv_free(((struct create *)job)->volumes);
-}
 
 /* Takes back what the container had been given. The container itself is gone after it. */
 static void undo(struct create *cr)
 {
     struct container *c = cr->c;
-    struct engine *e = c->engine;
 
     container_unindex(c);
     endpoints_free(c);
-    for (size_t i = 0; i < cr->n_volumes; i++) {
-        struct volume *v = volume_find(e, cr->volumes[i], NULL);
-
-        if (v != NULL && v->n_refs == 0)
-            volume_remove(v, NULL);
-    }
+    volume_remove_made(c);
     container_unref(c);
 }
 
@@ -124,15 +111,13 @@ static int fill_mount(struct create *cr, const struct container_mount *from, str
     m->name = xstrdup(v->name);
     m->source = xstrdup(v->mountpoint);
     m->driver = xstrdup(v->driver);
-    if (!known)
-        cr->volumes[cr->n_volumes++] = xstrdup(v->name);
+    m->made = !known;
     return 0;
 }
 
 static int fill_mounts(struct create *cr, const struct container_spec *spec, struct skl_error *err)
 {
     cr->c->mounts = spec->n_mounts > 0 ? xcalloc(spec->n_mounts, sizeof(*cr->c->mounts)) : NULL;
-    cr->volumes = xcalloc(spec->n_mounts + 1, sizeof(char *));
     for (size_t i = 0; i < spec->n_mounts; i++)
         if (fill_mount(cr, &spec->mounts[i], err) < 0)
             return -1;
@@ -149,6 +134,22 @@ static int insert_row(struct container *c, struct skl_error *err)
                      c->agent_token, mounts, endpoints, (int64_t)0, (int64_t)c->status);
 }
 
+/* The container and the volumes made for it, in one transaction: a kill -9 leaves all of it or nothing. */
+static int put_rows(struct create *cr, const struct container_spec *spec, struct skl_error *err)
+{
+    struct container *c = cr->c;
+    struct store *s = c->engine->store;
+
+    if (store_begin(s, err) < 0)
+        return -1;
+    if (fill_mounts(cr, spec, err) < 0 || endpoints_create(c, spec->endpoints, spec->n_endpoints, err) < 0 ||
+        insert_row(c, err) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, err);
+}
+
 /* ---- the driver's answer ---- */
 
 static void finish(struct create *cr, const struct skl_error *err, const char *const *warnings)
@@ -156,8 +157,8 @@ static void finish(struct create *cr, const struct skl_error *err, const char *c
     struct engine *e = cr->c->engine;
 
     if (err != NULL) {
-        cr->done(cr->arg, err, NULL, NULL);
         undo(cr);
+        cr->done(cr->arg, err, NULL, NULL);
     } else {
         cr->done(cr->arg, NULL, cr->c, warnings);
     }
@@ -177,6 +178,19 @@ static void give_back(struct create *cr, const struct skl_error *why)
     finish(cr, why, NULL);
 }
 
+static int delete_rows(struct container *c, struct skl_error *err)
+{
+    struct store *s = c->engine->store;
+
+    if (store_begin(s, err) < 0)
+        return -1;
+    if (store_run(s, SQL_CONTAINER_DELETE, err, "s", c->id) < 0 || volume_delete_made_rows(c, err) < 0) {
+        store_rollback(s);
+        return -1;
+    }
+    return store_commit(s, err);
+}
+
 static void on_created(void *arg, const struct skl_error *err, const struct skl_create_result *res)
 {
     struct create *cr = arg;
@@ -184,8 +198,8 @@ static void on_created(void *arg, const struct skl_error *err, const struct skl_
     struct skl_error failure;
 
     if (err != NULL) {
-        if (store_run(c->engine->store, SQL_CONTAINER_DELETE, &failure, "s", c->id) < 0)
-            log_error("state", "%s", failure.message); /* the row is found after the next start */
+        if (delete_rows(c, &failure) < 0)
+            log_error("state", "%s", failure.message); /* found after the next start */
         /* A 404 of the cloud is no 404 of ours: the CLI would pull the image and try again. */
         failure = *err;
         if (failure.kind == SKL_ERR_NOT_FOUND)
@@ -217,15 +231,14 @@ int container_create(struct engine *e, const struct container_spec *spec, contai
     driver = engine_driver(e, spec->runtime, err);
     if (driver == NULL)
         return -1;
-    cr = engine_job_new(e, sizeof(*cr), create_fini);
+    cr = engine_job_new(e, sizeof(*cr), NULL);
     cr->done = done;
     cr->arg = arg;
     c = cr->c = container_new(e);
     c->driver = xstrdup(plugin_name(driver));
     fill_ids(c, spec);
     fill_configs(c, spec);
-    if (fill_name(c, spec, err) < 0 || container_derive(c, err) < 0 || fill_mounts(cr, spec, err) < 0 ||
-        endpoints_create(c, spec->endpoints, spec->n_endpoints, err) < 0 || insert_row(c, err) < 0) {
+    if (fill_name(c, spec, err) < 0 || container_derive(c, err) < 0 || put_rows(cr, spec, err) < 0) {
         undo(cr);
         engine_job_free(cr);
         return -1;

@@ -160,6 +160,8 @@ int containers_load(struct engine *e, struct skl_error *err);
 void machine_free(struct container *c);
 int machine_store(struct container *c, struct skl_error *err); /* the state columns of its row */
 void machine_resume(struct container *c);     /* takes the run of an earlier daemon process up again */
+/* c->resource is known now. GONE: a run that was taken up and whose agent is away is over. A start that waits goes on. */
+void machine_resource_known(struct container *c);
 void machine_cut_start(struct container *c);  /* a start that a daemon's end cut off: undo it */
 void machine_start_by_policy(struct container *c, bool back_off);
 void machine_remove_rest(struct container *c); /* goes on with a removal, or with what auto-remove left undone */
@@ -243,6 +245,12 @@ void volumes_free(struct engine *e);
 void volume_hold(struct container *c);    /* counts c's mounts */
 void volume_release(struct container *c);
 void volume_remove_anonymous(struct container *c);
+void volume_remove_made(struct container *c); /* those made for it that nobody else uses: its create is undone */
+int volume_delete_made_rows(struct container *c, struct skl_error *err);
+/* In the transaction that removes c: the rows of its anonymous volumes that nobody else uses. volume_remove_anonymous()
+ * follows when c has let go of them; until then nobody else may take them. */
+int volume_delete_anonymous_rows(struct container *c, struct skl_error *err);
+void volume_doom_anonymous(struct container *c);
 void volume_mount_events(struct container *c, const char *action);
 
 void execs_container_ended(struct container *c); /* the run is over: execs that still run have ended with it */

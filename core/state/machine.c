@@ -42,12 +42,24 @@
 #include "state/machine.h"
 
 static void run_check(struct machine *m);
+static void start_failed(struct machine *m, const struct skl_error *err, int exit_code);
 
 /* ---- life ---- */
 
+/* A start that was aborted while it waited for recovery: no call of ours would bring it down. */
+static bool abort_waits(const struct machine *m)
+{
+    return m->phase == PHASE_START_DRIVER && m->abort != NULL && m->start_call == NULL;
+}
+
 static void on_check(void *arg)
 {
-    run_check(arg);
+    struct machine *m = arg;
+
+    if (abort_waits(m))
+        start_failed(m, m->abort, 128);
+    else
+        run_check(m);
 }
 
 static void on_settle(void *arg)
@@ -115,7 +127,7 @@ bool machine_acts_on_agent(const struct container *c, uint64_t cap)
     return engine_has_agent(c->engine) && (engine_caps(c->engine, c) & cap) != 0;
 }
 
-static struct plugin *driver_of(const struct container *c)
+struct plugin *machine_driver(const struct container *c)
 {
     return c->engine->plugins != NULL ? plugin_find(c->engine->plugins, c->driver) : NULL;
 }
@@ -159,8 +171,6 @@ static void set_error(struct container *c, const char *text)
 static void on_driver_started(void *arg, const struct skl_error *err);
 static void on_process_started(void *arg, const struct skl_error *err, int exit_code);
 
-static void start_failed(struct machine *m, const struct skl_error *err, int exit_code);
-
 static void kill_done(void *arg, const struct skl_error *err)
 {
     if (err != NULL)
@@ -170,7 +180,7 @@ static void kill_done(void *arg, const struct skl_error *err)
 
 static void kill_invocation(const struct container *c, uint32_t run, int signo)
 {
-    struct plugin *p = driver_of(c);
+    struct plugin *p = machine_driver(c);
     struct skl_kill_req req = {.size = sizeof(req), .signal = signo};
     struct view view;
     char *id;
@@ -207,25 +217,29 @@ static int start_prepare(struct machine *m, struct skl_error *err)
     return log_run_begin(c->log, c->run, err);
 }
 
-void machine_start(struct machine *m)
+static void on_made_anew(void *arg, const struct skl_error *err, const struct skl_create_result *res);
+
+/* The cloud has lost it: once more what create.c did. */
+static void make_anew(struct machine *m, struct plugin *p)
+{
+    struct skl_create_req req = {.size = sizeof(req)};
+    struct view view;
+
+    log_warn("state", "container %.12s: the cloud does not have its resource any more: it is made anew", m->c->id);
+    container_ref(m->c); /* until on_made_anew() */
+    view_init(&view, m->c);
+    req.container = &view.c;
+    m->start_call = plugin_create(p, &req, ENGINE_CREATE_TIMEOUT_NS, on_made_anew, m);
+    view_fini(&view);
+}
+
+static void begin_run(struct machine *m, struct plugin *p)
 {
     struct container *c = m->c;
     struct engine *e = c->engine;
-    struct plugin *p = driver_of(c);
     struct skl_start_req req = {.size = sizeof(req)};
-    struct skl_error err;
     struct view view;
 
-    timer_stop(&m->wait_timer);
-    if (start_prepare(m, &err) < 0) {
-        start_failed(m, &err, 128);
-        return;
-    }
-    if (p == NULL) {
-        error_set(&err, SKL_ERR_UNAVAILABLE, "driver %s is not loaded", c->driver);
-        start_failed(m, &err, 128);
-        return;
-    }
     if (engine_has_agent(e))
         e->runner->prepare(e->runner_ctx, c);
     container_ref(c); /* until on_driver_started() */
@@ -234,6 +248,54 @@ void machine_start(struct machine *m)
     m->open_run = c->run;
     m->start_call = plugin_start(p, &req, ENGINE_START_TIMEOUT_NS, on_driver_started, m);
     view_fini(&view);
+}
+
+static void on_made_anew(void *arg, const struct skl_error *err, const struct skl_create_result *res)
+{
+    struct machine *m = arg;
+    struct container *c = m->c;
+    struct skl_error failure;
+
+    m->start_call = NULL;
+    if (err == NULL) {
+        free(c->handle);
+        c->handle = xstrdup(res->handle);
+        c->resource = RESOURCE_THERE;
+        if (store_run(c->engine->store, SQL_CONTAINER_CREATED, &failure, "ss", c->id, c->handle) < 0)
+            err = &failure;
+    }
+    if (err != NULL || m->abort != NULL)
+        start_failed(m, m->abort != NULL ? m->abort : err, 128);
+    else
+        begin_run(m, machine_driver(c));
+    container_unref(c);
+}
+
+static void go_on_with_start(struct machine *m)
+{
+    struct container *c = m->c;
+    struct plugin *p = machine_driver(c);
+    struct skl_error err;
+
+    if (p == NULL) {
+        error_set(&err, SKL_ERR_UNAVAILABLE, "driver %s is not loaded", c->driver);
+        start_failed(m, &err, 128);
+    } else if (c->resource == RESOURCE_GONE) {
+        make_anew(m, p);
+    } else if (c->resource == RESOURCE_THERE) {
+        begin_run(m, p);
+    } /* else machine_resource_known() goes on */
+}
+
+void machine_start(struct machine *m)
+{
+    struct skl_error err;
+
+    timer_stop(&m->wait_timer);
+    if (start_prepare(m, &err) < 0)
+        start_failed(m, &err, 128);
+    else
+        go_on_with_start(m);
 }
 
 static void enter_running(struct machine *m)
@@ -304,6 +366,8 @@ void machine_start_abort(struct machine *m, int kind, const char *why)
     error_set(m->abort, kind, "%s", why);
     if (m->phase == PHASE_START_DRIVER && m->start_call != NULL)
         plugin_call_cancel(m->start_call);
+    else if (m->phase == PHASE_START_DRIVER)
+        loop_soon(c->engine->loop, &m->check_soon);
     else if (m->phase == PHASE_START_PROCESS)
         c->engine->runner->start_abort(c->engine->runner_ctx, c, m->abort);
 }
@@ -572,91 +636,6 @@ void machine_back_off_cancel(struct machine *m)
     machine_settle(m);
 }
 
-/* ---- removing ---- */
-
-static void on_first_try(void *arg, const struct skl_error *err);
-
-static int remove_rows(struct container *c, struct skl_error *err)
-{
-    struct store *s = c->engine->store;
-
-    if (store_begin(s, err) < 0)
-        return -1;
-    if (removal_store(c->engine, c, err) < 0 || store_run(s, SQL_CONTAINER_DELETE, err, "s", c->id) < 0) {
-        store_rollback(s);
-        return -1;
-    }
-    return store_commit(s, err);
-}
-
-struct removing {
-    struct container *c;
-    bool volumes;
-};
-
-void machine_remove(struct machine *m, bool volumes)
-{
-    struct container *c = m->c;
-    enum container_status before = c->status == CONTAINER_REMOVING ? CONTAINER_EXITED : c->status;
-    struct removing *r;
-    struct skl_error err;
-
-    m->phase = PHASE_REMOVING;
-    container_set_status(c, CONTAINER_REMOVING);
-    if (remove_rows(c, &err) < 0) {
-        m->phase = PHASE_REST;
-        container_set_status(c, before);
-        error_prefix(&err, "container %s could not be removed", c->id);
-        waiters_wake(c, WAIT_REMOVED, c->exit_code, &err);
-        ops_removed(m, &err);
-        machine_settle(m);
-        return;
-    }
-    list_remove(&m->dirty);
-    if (m->open_run != 0)
-        plugin_run_forget(driver_of(c), c->id, m->open_run);
-    r = engine_job_new(c->engine, sizeof(*r), NULL);
-    r->c = c;
-    r->volumes = volumes;
-    engine_busy(c->engine);
-    container_ref(c);
-    removal_begin(c->engine, c, on_first_try, r);
-}
-
-/* The cloud has deleted it, or will: here it goes. */
-static void on_first_try(void *arg, const struct skl_error *err)
-{
-    struct removing *r = arg;
-    struct container *c = r->c;
-    struct engine *e = c->engine;
-
-    (void)err;
-    container_unindex(c);
-    endpoints_free(c);
-    if (r->volumes)
-        volume_remove_anonymous(c);
-    c->status = CONTAINER_REMOVED;
-    log_delete(c->log);
-    container_event(c, "destroy", NULL);
-    waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
-    waiters_wake(c, WAIT_NEXT_EXIT, c->exit_code, NULL);
-    waiters_wake(c, WAIT_REMOVED, c->exit_code, NULL);
-    if (e->runner != NULL)
-        e->runner->forget(e->runner_ctx, c);
-    execs_free(c);
-    c->machine->open_run = 0;
-    ops_removed(c->machine, NULL);
-    engine_job_free(r);
-    container_unref(c); /* of the table */
-    container_unref(c);
-    engine_idle(e);
-}
-
-void machine_remove_rest(struct container *c)
-{
-    machine_remove(machine_get(c), c->auto_remove);
-}
-
 /* ---- what the driver tells ---- */
 
 static void start_answered(struct machine *m)
@@ -772,12 +751,26 @@ void machine_resume(struct container *c)
         machine_force_end(m, SIGKILL, "the daemon was restarted during the invocation: how it ended is unknown");
         return;
     }
-    if (driver_of(c) != NULL)
-        plugin_run_adopt(driver_of(c), c->id, c->run);
+    if (machine_driver(c) != NULL)
+        plugin_run_adopt(machine_driver(c), c->id, c->run);
     e->runner->prepare(e->runner_ctx, c);
     timer_start(&m->lost_timer, e->agent_lost);
     health_started(c);
     loop_soon(e->loop, &m->check_soon); /* the exit may have been captured already */
+}
+
+void machine_resource_known(struct container *c)
+{
+    struct machine *m = c->machine;
+    struct run_result r = {.code = 128 + SIGKILL,
+                           .error = "the cloud does not have the container's resource any more: how it ended is unknown"};
+
+    if (m == NULL)
+        return;
+    if (m->phase == PHASE_START_DRIVER && m->start_call == NULL && m->abort == NULL)
+        go_on_with_start(m);
+    else if (m->phase == PHASE_RUNNING && c->resource == RESOURCE_GONE && m->resumed && !m->agent_up)
+        machine_run_end(m, &r);
 }
 
 void machine_cut_start(struct container *c)

@@ -39,7 +39,7 @@ struct listing {
 
 /* ---- containers ---- */
 
-/* An unacknowledged create. Its endpoints and name are free again. */
+/* An unacknowledged create. Its endpoints and name are free again, the volumes made for it go. */
 static void roll_back(struct container *c)
 {
     struct engine *e = c->engine;
@@ -53,6 +53,8 @@ static void roll_back(struct container *c)
     }
     removal_begin(e, c, NULL, NULL);
     container_unindex(c);
+    endpoints_free(c);
+    volume_remove_made(c);
     container_unref(c);
 }
 
@@ -71,6 +73,7 @@ static void recover_container(struct recovery *r, struct container *c)
         return;
     }
     r->result.containers++;
+    c->resource = (engine_caps(c->engine, c) & SKL_CAP_LIST) != 0 ? RESOURCE_UNKNOWN : RESOURCE_THERE;
     if (c->was_starting) {
         c->was_starting = false;
         machine_cut_start(c);
@@ -111,15 +114,33 @@ static void finish(void *arg)
 static void look_at(struct recovery *r, struct plugin *p, const struct skl_list_item *item)
 {
     struct engine *e = r->e;
+    struct container *c = item->container_id != NULL ? container_by_id(e, item->container_id) : NULL;
 
-    if (item->container_id != NULL &&
-        (container_by_id(e, item->container_id) != NULL || removal_pending(e, item->container_id)))
+    if (c != NULL)
+        c->resource = RESOURCE_THERE;
+    if (c != NULL || (item->container_id != NULL && removal_pending(e, item->container_id)))
         return;
     r->result.orphans++;
     log_warn("state", "driver %s: nobody knows %s (%s)", plugin_name(p),
              item->resource != NULL ? item->resource : item->handle, item->state != NULL ? item->state : "");
     if (r->prune && item->container_id != NULL)
         removal_orphan(e, p, item->container_id, item->handle);
+}
+
+/* What the list does not have is gone; without a list nothing is known to be. (What this removes goes later: removal.c.) */
+static void judge_unlisted(struct recovery *r, const struct plugin *p, bool listed)
+{
+    struct container_hash *h, *tmp;
+
+    HASH_ITER(by_id, r->e->by_id, h, tmp) {
+        struct container *c = h->c;
+
+        if (strcmp(c->driver, plugin_name(p)) != 0)
+            continue;
+        if (c->resource == RESOURCE_UNKNOWN)
+            c->resource = listed ? RESOURCE_GONE : RESOURCE_THERE;
+        machine_resource_known(c);
+    }
 }
 
 static void on_list(void *arg, const struct skl_error *err, const struct skl_list_result *res)
@@ -131,6 +152,7 @@ static void on_list(void *arg, const struct skl_error *err, const struct skl_lis
         log_warn("state", "driver %s could not list what it has: %s", plugin_name(l->p), err->message);
     for (uint32_t i = 0; err == NULL && i < res->count; i++)
         look_at(r, l->p, &res->items[i]);
+    judge_unlisted(r, l->p, err == NULL);
     engine_job_free(l);
     if (--r->lists == 0)
         finish(r);

@@ -152,6 +152,8 @@ int volume_create(struct engine *e, const struct volume_spec *spec, struct volum
         return -1;
     }
     v = by_name(e, name);
+    if (v != NULL && v->doomed)
+        return error_set(err, SKL_ERR_CONFLICT, "create %s: the volume is being removed with its container", name);
     if (v != NULL && strcmp(v->driver, driver) != 0)
         return error_set(err, SKL_ERR_CONFLICT, "create %s: volume already exists with a different driver: %s", name,
                          v->driver);
@@ -234,6 +236,56 @@ void volume_remove_anonymous(struct container *c)
 
         if (v != NULL && v->anonymous && v->n_refs == 0)
             volume_remove(v, NULL);
+    }
+}
+
+void volume_remove_made(struct container *c)
+{
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        struct volume *v = c->mounts[i].made ? by_name(c->engine, c->mounts[i].name) : NULL;
+
+        if (v != NULL && v->n_refs == 0)
+            volume_remove(v, NULL);
+    }
+}
+
+/* c's alone, or NULL. */
+static struct volume *own_volume(struct container *c, const struct container_mount *m)
+{
+    struct volume *v = m->type == MOUNT_VOLUME ? by_name(c->engine, m->name) : NULL;
+
+    return v != NULL && v->n_refs == 1 ? v : NULL;
+}
+
+static int delete_rows(struct container *c, bool made, struct skl_error *err)
+{
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        struct volume *v = own_volume(c, &c->mounts[i]);
+
+        if (v != NULL && (made ? c->mounts[i].made : v->anonymous) &&
+            store_run(c->engine->store, SQL_VOLUME_DELETE, err, "s", v->name) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int volume_delete_made_rows(struct container *c, struct skl_error *err)
+{
+    return delete_rows(c, true, err);
+}
+
+int volume_delete_anonymous_rows(struct container *c, struct skl_error *err)
+{
+    return delete_rows(c, false, err);
+}
+
+void volume_doom_anonymous(struct container *c)
+{
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        struct volume *v = own_volume(c, &c->mounts[i]);
+
+        if (v != NULL && v->anonymous)
+            v->doomed = true;
     }
 }
 

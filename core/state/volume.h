@@ -31,6 +31,7 @@ struct volume {
     size_t n_labels;
     char *options;         /* JSON text: object or "null" */
     size_t n_refs;         /* containers that mount it */
+    bool doomed;           /* goes with the container that is being removed */
     uint64_t generation;
 
     struct engine *engine;

@@ -41,6 +41,23 @@ def fresh(images):
 
 
 @pytest.fixture
+def cloud(images):
+    """A simulator of the test's own, that outlives daemons."""
+    c = skl.Cloud(images)
+    yield c
+    c.close()
+
+
+@pytest.fixture
+def house(cloud, images):
+    """A daemon on `cloud`. Tests kill it and start it again."""
+    d = skl.Daemon(images, cloud=cloud)
+    d.api.pull()
+    yield d
+    d.close()
+
+
+@pytest.fixture
 def api(daemon):
     return daemon.api
 

@@ -6,6 +6,9 @@
     d.requests()                        # what the simulator was asked, from its request log
     d.kill9(); d.start(); d.stop()      # stop() asserts an orderly end and that nothing is left
 
+    cloud = Cloud(images)               # a simulator of its own, that outlives daemons
+    d = Daemon(images, cloud=cloud)     # ... and a daemon that has it for Google
+
 SPDX-License-Identifier: Apache-2.0
 """
 import json
@@ -13,9 +16,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 from dockerapi import Api, wait_until
 
@@ -23,6 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("SKL_BUILDDIR", TOP)
 TIMEOUT = 60
+PROJECT, REGION = "sockerless-test", "us-central1"
 
 
 # What tests find in the image store; all of them are busybox.
@@ -67,14 +73,85 @@ def processes_with(text):
     return found
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def log_lines(path):
+    with open(path) as f:
+        return [json.loads(line) for line in f]
+
+
+def functions_of(url, project=PROJECT):
+    with urllib.request.urlopen(f"{url}/v2/projects/{project}/locations/{REGION}/functions", timeout=TIMEOUT) as answer:
+        return json.loads(answer.read()).get("functions", [])
+
+
+class Cloud:
+    """sockerless-gcp-simulator on its own."""
+
+    def __init__(self, images, args=()):
+        self.dir = tempfile.mkdtemp(prefix="skl-cloud-")
+        self.images, self.args = images, list(args)
+        self.state, self.port_file = os.path.join(self.dir, "state"), os.path.join(self.dir, "port")
+        argv = [program("sockerless-gcp-simulator"), "--docker-runtime", "--listen", "127.0.0.1:0", "--port-file",
+                self.port_file, "--state-dir", self.state, "--images", images, *self.args]
+        with open(os.path.join(self.dir, "log"), "ab") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(self.port_file), "the simulator to come up")
+        with open(self.port_file) as f:
+            self.url = "http://127.0.0.1:" + f.read().strip()
+
+    def functions(self):
+        """The functions it holds: [resource]"""
+        return functions_of(self.url)
+
+    def names(self):
+        return {f["name"].rpartition("/")[2] for f in self.functions()}
+
+    def requests(self):
+        return log_lines(os.path.join(self.state, "requests.jsonl"))
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(TIMEOUT)
+        try:
+            assert code == 0, f"the simulator ended with {code}"
+            assert mounts_below(self.dir) == []
+            left = processes_with(self.dir)
+            assert left == [], left
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def simulators_of(state):
+    return [p for p in processes_with(state + "/simulator") if "sockerless-gcp-simulator" in p[1].split(" ")[0]]
+
+
+def merged(a, b):
+    """b's members over a's, all the way down."""
+    if not isinstance(a, dict) or not isinstance(b, dict):
+        return a if b is None else b
+    return {k: merged(a.get(k), b.get(k)) for k in {*a, *b}}
+
+
 class Daemon:
-    def __init__(self, images, simulator=True, config=None, args=(), env=None, start=True):
+    def __init__(self, images, simulator=True, config=None, args=(), env=None, start=True, cloud=None, state=None,
+                 endpoint=None):
         self.dir = tempfile.mkdtemp(prefix="skl-")
-        self.images, self.simulator, self.args = images, simulator, list(args)
+        self.images, self.simulator, self.args = images, simulator and cloud is None, list(args)
+        self.cloud = cloud
+        if cloud is not None:
+            port = free_port()
+            config = merged({"drivers": {"cloud-run-functions": {"endpoint-url": endpoint or cloud.url, "project": PROJECT}}}, config)
+            self.args += ["--callback-url", f"http://host.sockerless.internal:{port}", "--agent-listen",
+                          f"tcp://127.0.0.1:{port}"]
         self.env = dict(os.environ, **(env or {}))
         self.socket = os.path.join(self.dir, "docker.sock")
         self.host = "unix://" + self.socket
-        self.state = os.path.join(self.dir, "state")
+        self.state = state or os.path.join(self.dir, "state")
         self.log_path = os.path.join(self.dir, "log")
         self.config = None
         if config is not None:
@@ -127,8 +204,16 @@ class Daemon:
 
     def requests(self):
         """The simulator's request log, a dict a line."""
-        with open(os.path.join(self.state, "simulator", "requests.jsonl")) as f:
-            return [json.loads(line) for line in f]
+        if self.cloud is not None:
+            return self.cloud.requests()
+        return log_lines(os.path.join(self.state, "simulator", "requests.jsonl"))
+
+    def functions(self):
+        """What the simulator holds."""
+        if self.cloud is not None:
+            return self.cloud.functions()
+        with open(os.path.join(self.state, "simulator.port")) as f:
+            return functions_of("http://127.0.0.1:" + f.read().strip(), "sockerless-local")
 
     def instances(self):
         """What the simulator keeps on disk of running instances."""
@@ -140,7 +225,8 @@ class Daemon:
     def kill9(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(TIMEOUT)
-        wait_until(lambda: not processes_with(self.state + "/simulator"), "the simulator to end with the daemon")
+        if self.simulator:
+            wait_until(lambda: not simulators_of(self.state), "the simulator to end with the daemon")
 
     def stop(self):
         if self.process is None:

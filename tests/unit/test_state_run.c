@@ -444,6 +444,7 @@ static void test_recovery(void)
     struct fake f;
     struct container *c;
     char id[ID_SIZE];
+    struct skl_list_item there = {.container_id = id};
 
     fake_init(&f, FAKE_CAPS, true);
     c = fake_running(&f, "one", "{\"Cmd\":[\"x\"],\"Labels\":{\"K.y/Z\":\"\\u00e9 \\n\"}}", NULL);
@@ -461,6 +462,8 @@ static void test_recovery(void)
         fake_create(&f, "half", FAKE_CMD, NULL);
         f.host.hold_create = false;
         fake_reopen(&f);
+        f.host.items[0] = there;
+        f.host.n_items = 1;
         c = container_find(f.e, id, NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(c);
         UNIT_STR_EQ(container_label(c, "K.y/Z"), "\xc3\xa9 \n");
@@ -478,6 +481,60 @@ static void test_recovery(void)
     fake_spin(&f);
     UNIT_INT_EQ(c->exit_code, 3);
     UNIT_STR_EQ(fake_events(&f), "die:3");
+    fake_fini(&f);
+}
+
+/* The cloud has nothing of what ran, of what was never started, and of what is started before it could say so. */
+static void test_resource_gone(void)
+{
+    struct fake f;
+    struct container *c;
+    struct fake_result early = {0}, late = {0};
+
+    fake_init(&f, FAKE_CAPS, true);
+    fake_create(&f, "idle", FAKE_CMD, NULL);
+    fake_running(&f, "one", FAKE_CMD, NULL);
+    fake_reopen(&f);
+    engine_recover(f.e, false, NULL, NULL);
+    c = container_find(f.e, "idle", NULL);
+    container_start(c, fake_done, &early);
+    fake_spin(&f);
+    UNIT_INT_EQ(early.calls, 1);
+    UNIT_INT_EQ(early.err.kind, 0);
+    UNIT_INT_EQ(c->status, CONTAINER_RUNNING);
+    c = container_find(f.e, "one", NULL);
+    UNIT_INT_EQ(c->status, CONTAINER_EXITED);
+    UNIT_INT_EQ(c->exit_code, 137);
+    CU_ASSERT_PTR_NOT_NULL(strstr(c->error, "does not have the container's resource any more"));
+    UNIT_STR_EQ(fake_transcript(&f), "adopt prepare list create release prepare start process");
+    container_start(c, fake_done, &late);
+    fake_spin(&f);
+    UNIT_INT_EQ(late.err.kind, 0);
+    UNIT_INT_EQ(c->status, CONTAINER_RUNNING);
+    UNIT_STR_EQ(fake_transcript(&f), "create prepare start process");
+    fake_fini(&f);
+}
+
+/* A start that waits for the cloud's list is aborted. */
+static void test_stop_before_the_list(void)
+{
+    struct fake f;
+    struct container *c;
+    struct fake_result start = {0}, stop = {0};
+
+    fake_init(&f, FAKE_CAPS, true);
+    fake_create(&f, "idle", FAKE_CMD, NULL);
+    fake_reopen(&f);
+    engine_recover(f.e, false, NULL, NULL);
+    c = container_find(f.e, "idle", NULL);
+    container_start(c, fake_done, &start);
+    container_stop(c, 0, CONTAINER_STOP_DEFAULT, fake_done, &stop);
+    fake_spin(&f);
+    UNIT_INT_EQ(start.calls, 1);
+    UNIT_INT_EQ(start.err.kind, SKL_ERR_CANCELED);
+    UNIT_INT_EQ(stop.calls, 1);
+    UNIT_INT_EQ(stop.err.kind, 0);
+    UNIT_INT_EQ(c->status, CONTAINER_CREATED);
     fake_fini(&f);
 }
 
@@ -508,4 +565,5 @@ UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_start_
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
           UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
           UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_pause), UNIT(test_recovery),
+          UNIT(test_resource_gone), UNIT(test_stop_before_the_list),
           UNIT(test_removal_retried))
