@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -20,6 +21,7 @@
 #include "base/str.h"
 #include "drivers/archive.h"
 #include "state/container.h"
+#include "wire/pax.h"
 
 #define STAT_HEADER_MAX (64u * 1024)
 
@@ -120,12 +122,42 @@ static void on_stat(void *arg, const struct skl_error *err, const struct call_an
     stat_end(j, why.kind ? &why : NULL, json);
 }
 
+/* A path that is written as a directory, in a container that never ran: nobody can look, but uploads to it make it if it is
+ * missing. Clients that got a 404 here (`docker cp f c:/tmp/`) would not even try. */
+static char *directory_to_be(const struct stat_job *j)
+{
+    bool dot = str_ends(j->path, "/.");
+    size_t n = strlen(j->path), end = n;
+    struct buf b;
+
+    if (j->ran || (!str_ends(j->path, "/") && !dot))
+        return NULL;
+    while (end > 1 && j->path[end - 1] == '/')
+        end--;
+    n = end;
+    while (n > 0 && j->path[n - 1] != '/')
+        n--;
+    buf_init(&b, STAT_HEADER_MAX);
+    buf_puts(&b, "{\"name\":");
+    if (end == 1)
+        buf_puts(&b, "\"/\"");
+    else
+        buf_json_string(&b, j->path + n, end - n);
+    buf_printf(&b, ",\"size\":0,\"mode\":%u,\"mtime\":\"0001-01-01T00:00:00Z\",\"linkTarget\":\"\"}", pax_go_filemode(S_IFDIR | 0755));
+    return buf_steal(&b, NULL);
+}
+
 static void on_stat_view(void *arg, const struct skl_error *err, const char *stat_json, int fd)
 {
     struct stat_job *j = arg;
+    CLEANUP(free_p) char *made = err != NULL && err->kind == SKL_ERR_NOT_FOUND ? directory_to_be(j) : NULL;
     struct skl_error why = {0};
 
     (void)fd;
+    if (made != NULL) {
+        stat_end(j, NULL, made);
+        return;
+    }
     if (err)
         not_found(&why, err, j->path, j->id, j->ran);
     stat_end(j, err ? &why : NULL, stat_json);

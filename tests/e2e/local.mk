@@ -1,7 +1,18 @@
 # tests/e2e: daemon, plugin, simulator and agent together. Needs root and crun, so not part of `make check`:
-# `make check-e2e`, or scripts/check.
+# scripts/check runs it. One file a line, so that two engineers don't meet in one.
 EXTRA_DIST += $(e2e_files)
-e2e_files = tests/e2e/conftest.py tests/e2e/dockerapi.py tests/e2e/skl.py tests/e2e/test_api_containers.py \
-	tests/e2e/test_api_events.py tests/e2e/test_api_http.py tests/e2e/test_api_objects.py tests/e2e/test_api_streams.py \
-	tests/e2e/test_api_wait.py tests/e2e/gate.py tests/e2e/test_recovery.py tests/e2e/test_skeleton.py tests/images/mkbusybox tests/api/conformance.py tests/api/docker-v1.44.yaml
+e2e_files = tests/images/mkbusybox tests/api/conformance.py tests/api/docker-v1.44.yaml
+e2e_files += tests/e2e/conftest.py
+e2e_files += tests/e2e/dockerapi.py
+e2e_files += tests/e2e/gate.py
+e2e_files += tests/e2e/skl.py
+e2e_files += tests/e2e/test_api_containers.py
+e2e_files += tests/e2e/test_api_events.py
+e2e_files += tests/e2e/test_api_http.py
+e2e_files += tests/e2e/test_api_objects.py
+e2e_files += tests/e2e/test_api_streams.py
+e2e_files += tests/e2e/test_api_wait.py
+e2e_files += tests/e2e/test_archive.py
+e2e_files += tests/e2e/test_recovery.py
+e2e_files += tests/e2e/test_skeleton.py
 include tests/e2e/gcf/local.mk

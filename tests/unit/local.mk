@@ -5,7 +5,7 @@ unit_base = tests/unit/test_signame tests/unit/test_buf tests/unit/test_str test
 	tests/unit/test_fs tests/unit/test_misc tests/unit/test_log
 unit_loop = tests/unit/test_loop tests/unit/test_child tests/unit/test_http_client
 unit_json = tests/unit/test_jw
-unit_wire = tests/unit/test_wire_h2 tests/unit/test_wire_link tests/unit/test_wire_record tests/unit/test_wire_ws
+unit_wire = tests/unit/test_wire_h2 tests/unit/test_wire_link tests/unit/test_wire_pax tests/unit/test_wire_record tests/unit/test_wire_ws
 unit_http =
 unit_plugin =
 unit_state = tests/unit/test_state_run tests/unit/test_state_logs tests/unit/test_state_tables tests/unit/test_state_machine
