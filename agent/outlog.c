@@ -1,7 +1,8 @@
 /*
  * agent/outlog.c - the output log of a process: records in a ring, kept until the reader has taken them.
  *
- * "Taken" is what the reader's window updates cover (on_credit), or what lies below the `from` of a new reader. At
+ * "Taken" is what the reader's window updates cover (on_credit), or what lies below the `from` of a new reader. That a stream
+ * came to its end says nothing: the last bytes may still be on their way when the daemon is killed, and the next one asks for them. At
  * AGENT_OUTPUT_MAX the process's pipes are not read any more.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -74,12 +75,11 @@ static void on_close(void *arg, struct h2_stream *st, const struct skl_error *er
 {
     struct outlog *o = arg;
 
+    (void)err;
     if (st != o->reader)
         return;
     o->reader = NULL;
     ring_rewind(&o->ring);
-    if (err == NULL && o->ended) /* read to its end in order */
-        ring_drop(&o->ring);
 }
 
 static const struct h2_stream_ops reader_ops = {.on_credit = on_credit, .on_close = on_close};

@@ -21,6 +21,7 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
 {
     struct chain *ch = xcalloc(1, sizeof(*ch));
 
+    list_init(&ch->conns);
     ch->loop = opts->loop;
     ch->engine = opts->engine;
     ch->has_callback = !str_empty(opts->callback_url);

@@ -24,6 +24,7 @@ static void conn_free(struct agent_conn *ac)
     timer_fini(&ac->tick);
     soon_cancel(&ac->flush);
     soon_cancel(&ac->ending);
+    list_remove(&ac->in_chain);
     link_free(ac->link);
     free(ac);
 }
@@ -170,6 +171,7 @@ struct agent_conn *chain_agent_accept(struct chain *ch, const char *container_id
     struct link_opts lo = {.role = LINK_DAEMON, .stream_window = LINK_STREAM_WINDOW};
 
     ac->peer = p;
+    list_push_back(&ch->conns, &ac->in_chain);
     ac->ops = ops;
     ac->transport = transport;
     ac->link = link_new(&lo, &session_ops, ac);
@@ -222,6 +224,15 @@ void agent_conn_on_gone(struct agent_conn *ac)
     ac->transport = NULL;
     error_set(&why, SKL_ERR_UNAVAILABLE, "the agent's connection was lost");
     conn_end(ac, &why, false);
+}
+
+void conns_free(struct chain *ch)
+{
+    struct skl_error why = {0};
+
+    error_set(&why, SKL_ERR_CANCELED, "the daemon is shutting down");
+    while (!list_empty(&ch->conns))
+        conn_end(LIST_ENTRY(ch->conns.next, struct agent_conn, in_chain), &why, false);
 }
 
 void conn_shutdown(struct agent_conn *ac, const char *why)

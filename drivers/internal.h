@@ -49,6 +49,7 @@ struct chain {
     int64_t connect_timeout;
     enum chain_synthetic synthetic;
     struct peer *peers;   /* hash by container id */
+    struct list conns;    /* all that are open, replaced ones that are about to end too */
     uint8_t *scratch;     /* LINK_SCRATCH_SIZE, for all links */
     uint8_t *scratch_in;  /* writable copy of what arrived */
 };
@@ -117,6 +118,7 @@ void peers_free(struct chain *ch);
 
 /* ---- conn.c ---- */
 struct agent_conn {
+    struct list in_chain;
     struct peer *peer;
     struct link *link;
     const struct agent_transport_ops *ops;
@@ -130,6 +132,7 @@ struct agent_conn {
     struct skl_error why;
 };
 void conn_shutdown(struct agent_conn *ac, const char *why);  /* orderly, code 1000; frees itself later */
+void conns_free(struct chain *ch);                           /* the daemon ends; agents dial the next one */
 void conn_drop(struct agent_conn *ac, const struct skl_error *why); /* later, from the loop */
 
 /* ---- call.c ---- */

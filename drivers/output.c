@@ -95,9 +95,15 @@ void output_resume(struct peer *p)
 static void on_head(void *arg, struct h2_stream *st, const struct h2_head *head)
 {
     struct peer *p = arg;
+    char what[128];
 
-    if (st == p->output && head->status >= 400)
-        malformed(p, "the agent does not have the output the log store is waiting for");
+    if (st != p->output || head->status < 400)
+        return;
+    p->output = NULL; /* the body is an error, not output */
+    h2_stream_abandon(st);
+    snprintf(what, sizeof(what), "the agent does not have the output from byte %llu on, which the log store needs (status %d)",
+             (unsigned long long)engine_output_offset(p->c), head->status);
+    malformed(p, what);
 }
 
 void output_on_close(void *arg, struct h2_stream *st, const struct skl_error *err)

@@ -71,14 +71,15 @@ void peer_changed(struct peer *p)
 void peers_free(struct chain *ch)
 {
     struct peer *p, *tmp;
+    struct skl_error why = {0};
 
+    error_set(&why, SKL_ERR_CANCELED, "the daemon is shutting down");
     HASH_ITER(hh, ch->peers, p, tmp) {
-        struct skl_error why = {0};
-        error_set(&why, SKL_ERR_CANCELED, "the daemon is shutting down");
         p->expected = false;
         p->c = NULL;
-        if (p->conn)
-            agent_conn_on_gone(p->conn);
+    }
+    conns_free(ch);
+    HASH_ITER(hh, ch->peers, p, tmp) {
         execs_end(p, &why);
         peer_free(p);
     }
@@ -183,8 +184,16 @@ void peer_on_ready(struct peer *p, struct json_object *hello)
 {
     uint32_t run;
     const char *state = hello_state(hello, &run);
-    bool ours = strcmp(state, "idle") != 0 && run == p->run;
+    bool idle = strcmp(state, "idle") == 0;
+    bool ours = !idle && run == p->run;
 
+    if (p->expected && !idle && run < p->run) {
+        /* Given up while its agent was away, or by a daemon that was killed: the agent ends it. */
+        log_info("agent", "container %.12s: run %u is over; ending what is left of it", p->id, run);
+        p->conn->ready = false;
+        conn_shutdown(p->conn, "that run is over");
+        return;
+    }
     if (p->expected && !p->start && !ours) {
         /* The run was under way, and this instance knows nothing of it: the platform replaced it. */
         log_warn("agent", "container %.12s: another instance dialled; the run's process is lost", p->id);

@@ -594,6 +594,7 @@ int log_run_begin(struct log *l, uint32_t run, struct skl_error *err)
             segment_unuse(segment_last(l));
         return -1;
     }
+    log_debug("state", "log of container %.12s: run %u begins", l->c->id, run);
     if (l->w != NULL)
         writer_free(l->w);
     writer_new(l);
@@ -654,6 +655,8 @@ int log_run_resume(struct log *l, uint32_t run, struct skl_error *err)
     writer_new(l);
     l->live = true;
     writer_catch_up(l->w, segment_last(l));
+    log_debug("state", "log of container %.12s: run %u goes on at byte %llu", l->c->id, run,
+              (unsigned long long)l->run_offset);
     l->half = 0;
     return 0;
 }

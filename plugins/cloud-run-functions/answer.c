@@ -49,6 +49,8 @@ bool gcf_run_turned_away(const struct skl_http_response *res)
 
     if (!res->status)
         return !res->request_sent;
+    if (res->status == 409) /* the agent still has a run that an earlier daemon began: it ends when it dials */
+        return true;
     if (res->status != 401 && res->status != 403 && res->status != 404 && res->status != 429)
         return false;
     agent = agent_answer(res);

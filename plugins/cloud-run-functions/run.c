@@ -157,7 +157,7 @@ static int64_t run_patience(const struct gcf_run *r, const struct skl_http_respo
 
     if (!res->status)
         return PATIENCE_NO_CONNECTION - spent;
-    if (res->status == 429)
+    if (res->status == 429 || res->status == 409)
         return PATIENCE_BUSY - spent;
     return r->handle.created + PATIENCE_NEW - host->now_wall(host->ctx);
 }

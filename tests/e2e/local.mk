@@ -2,6 +2,7 @@
 # scripts/check runs it. One file a line, so that two engineers don't meet in one.
 EXTRA_DIST += $(e2e_files)
 e2e_files = tests/images/mkbusybox tests/api/conformance.py tests/api/docker-v1.44.yaml
+e2e_files += tests/e2e/chaos.py
 e2e_files += tests/e2e/conftest.py
 e2e_files += tests/e2e/dockerapi.py
 e2e_files += tests/e2e/gate.py
@@ -15,4 +16,5 @@ e2e_files += tests/e2e/test_api_wait.py
 e2e_files += tests/e2e/test_archive.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
+e2e_files += tests/e2e/test_state_crash.py
 include tests/e2e/gcf/local.mk

@@ -275,6 +275,27 @@ static void test_pitfall_28_busy(void)
     end();
 }
 
+/* The instance is still at a run that a killed daemon had begun. */
+static void test_old_run_in_progress(void)
+{
+    begin();
+    fake_on(&f, RUN, 2, ANSWER(409, "{\"message\":\"a run is in progress\"}"));
+    fake_on(&f, RUN, 1, EXIT(0));
+    start();
+    fake_pass(&f, 60 * FAKE_SEC);
+    check_end(SKL_END_EXIT, 0);
+    end();
+
+    begin();
+    fake_on(&f, RUN, FAKE_ALWAYS, ANSWER(409, "{\"message\":\"a run is in progress\"}"));
+    start();
+    fake_pass(&f, 60 * FAKE_SEC);
+    check_end(SKL_END_FAILED, 1);
+    CU_ASSERT(f.ended[0].time < 20 * FAKE_SEC);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f.ended[0].reason, "a run is in progress"));
+    end();
+}
+
 /* Nothing was sent: it may be tried again, for a moment. */
 static void test_refused_connection(void)
 {
@@ -469,7 +490,7 @@ static void test_background_kill_and_remove(void)
 
 UNIT_MAIN("gcf_run", UNIT(test_exit_code), UNIT(test_restart), UNIT(test_second_start_refused),
           UNIT(test_kill), UNIT(test_agent_message), UNIT(test_pitfall_25_forbidden),
-          UNIT(test_pitfall_27_once), UNIT(test_pitfall_28_busy), UNIT(test_refused_connection),
+          UNIT(test_pitfall_27_once), UNIT(test_pitfall_28_busy), UNIT(test_old_run_in_progress), UNIT(test_refused_connection),
           UNIT(test_shutdown_keeps_run), UNIT(test_remove_ends_run), UNIT(test_pitfall_29_start_waits),
           UNIT(test_background_failure), UNIT(test_background_after_restart),
           UNIT(test_background_kill_and_remove))
