@@ -60,8 +60,8 @@ static void take_down(struct skl_daemon *d)
 {
     http_server_free(d->server);
     api_free(d->api);
+    http_server_free(d->agents); /* tells the chain that its connections are gone */
     chain_free(d->chain);
-    http_server_free(d->agents);
     if (d->engine != NULL)
         engine_set_runner(d->engine, NULL, NULL);
     plugin_host_free(d->plugins);
