@@ -17,4 +17,6 @@ e2e_files += tests/e2e/test_archive.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
+e2e_files += tests/e2e/test_state_logs.py
+e2e_files += tests/e2e/test_state_policies.py
 include tests/e2e/gcf/local.mk
