@@ -114,7 +114,8 @@ static char *link_target(const char *path)
 static char *stat_header(const struct target *t, const struct stat *st)
 {
     CLEANUP(free_p) char *link = S_ISLNK(st->st_mode) ? link_target(t->path) : xstrdup("");
-    char when[TIME_RFC3339_SIZE];
+    int64_t mtime = (int64_t)st->st_mtim.tv_sec * NS_PER_S + st->st_mtim.tv_nsec;
+    char when[TIME_RFC3339_SIZE] = "1970-01-01T00:00:00Z"; /* 0 is "never" to time_format_rfc3339() */
     struct buf json, text;
 
     buf_init(&json, STAT_MAX);
@@ -122,8 +123,7 @@ static char *stat_header(const struct target *t, const struct stat *st)
     buf_puts(&json, "{\"name\":");
     buf_json_string(&json, t->name, strlen(t->name));
     buf_printf(&json, ",\"size\":%lld,\"mode\":%u,\"mtime\":\"%s\",\"linkTarget\":", (long long)st->st_size,
-               pax_go_filemode(st->st_mode),
-               time_format_rfc3339((int64_t)st->st_mtim.tv_sec * NS_PER_S + st->st_mtim.tv_nsec, when));
+               pax_go_filemode(st->st_mode), mtime != 0 ? time_format_rfc3339(mtime, when) : when);
     buf_json_string(&json, link, strlen(link));
     buf_putc(&json, '}');
     (void)base64_encode(&text, json.data, json.len, false, true);

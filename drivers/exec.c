@@ -255,6 +255,8 @@ static void on_resize_timer(void *arg)
     if (r->exec->exited) {
         error_set(&err, SKL_ERR_CONFLICT, "exec command %s has already run", r->exec->id);
         resize_end(r, &err);
+    } else if (st && st->proc && proc_running(st->proc) && !r->exec->config.tty) {
+        resize_end(r, NULL); /* as with containers: nothing to resize is fine */
     } else if (st && st->proc && proc_running(st->proc)) {
         snprintf(json, sizeof(json), "{\"h\":%u,\"w\":%u}", r->h, r->w);
         (void)peer_call(proc_peer(st->proc), "POST", path, json, on_resized, r);

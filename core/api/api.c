@@ -132,6 +132,27 @@ static void begin_body(struct api_call *c)
     http_req_read_all(c->req, API_JSON_BODY_MAX, on_body, c);
 }
 
+static void on_dropped(void *arg, const char *data, size_t len, const struct skl_error *err)
+{
+    struct api_call *c = arg;
+
+    (void)data;
+    (void)len;
+    if (err != NULL)
+        api_reply_error(c, err);
+    else
+        c->route->handler(c);
+}
+
+/* A chunked body is the stream itself, and its end may never come. */
+static void drop_body(struct api_call *c)
+{
+    if (http_req_content_length(c->req) > 0)
+        http_req_read_all(c->req, API_JSON_BODY_MAX, on_dropped, c);
+    else
+        c->route->handler(c);
+}
+
 static void reply_plain(struct http_req *req, int status, const char *text)
 {
     http_res_send(req, status, "text/plain; charset=utf-8", text, strlen(text));
@@ -165,6 +186,8 @@ static void dispatch(struct api *api, struct http_req *req)
         api_reply_fail(c, SKL_ERR_NOT_FOUND, "page not found");
     else if (c->route->body == API_BODY_JSON || c->route->body == API_BODY_OPTIONAL)
         begin_body(c);
+    else if (c->route->body == API_BODY_DROP)
+        drop_body(c);
     else
         c->route->handler(c);
 }

@@ -30,6 +30,7 @@ enum api_body {
     API_BODY_IGNORE,   /* whatever comes is drained: start with "{}", stop with text/plain */
     API_BODY_JSON,     /* a JSON object; an empty body is an error */
     API_BODY_OPTIONAL, /* a JSON object or nothing */
+    API_BODY_DROP,     /* read and forgotten before the handler hijacks; what follows it is the stream (dockerode's attach) */
     API_BODY_HANDLER   /* the handler reads it itself: tar streams */
 };
 

@@ -38,7 +38,7 @@ const struct api_route api_routes[] = {
     {"POST", "/containers/{id}/update", api_containers_update, API_BODY_JSON, 0},
     {"POST", "/containers/{id}/wait", api_containers_wait, API_BODY_IGNORE, 0},
     {"GET", "/containers/{id}/attach/ws", api_containers_attach_ws, API_BODY_IGNORE, 0},
-    {"POST", "/containers/{id}/attach", api_containers_attach, API_BODY_IGNORE, 0},
+    {"POST", "/containers/{id}/attach", api_containers_attach, API_BODY_DROP, 0},
     {"POST", "/containers/{id}/exec", api_exec_create, API_BODY_JSON, 0},
     {"DELETE", "/containers/{id}", api_containers_remove, API_BODY_IGNORE, 0},
 

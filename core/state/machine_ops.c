@@ -567,6 +567,8 @@ void container_resize(struct container *c, unsigned h, unsigned w, container_don
         return;
     if (!container_is_live(c)) {
         op_fail(op, SKL_ERR_CONFLICT, "container %s is not running", c->id);
+    } else if (!c->tty) {
+        op_finish(op, NULL); /* there is nothing to resize, which Docker finds fine (docker-py resizes whatever it has) */
     } else if (!connected(c)) {
         op_fail(op, SKL_ERR_UNAVAILABLE, "container %s: its agent is not connected", c->id);
     } else {

@@ -197,6 +197,17 @@ def test_resize(api, box):
     assert b"40 120" in c.rest()
 
 
+@pytest.mark.parametrize("upgrade", [True, False])
+def test_attach_with_a_body(api, box, upgrade):
+    """dockerode repeats the query as a JSON body: that is no input."""
+    cid = box("cat", OpenStdin=True, StdinOnce=True, start=False)
+    c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1", {"stream": True, "stdin": True}, upgrade=upgrade)
+    api.start(cid)
+    c.send(b"hello\n")
+    c.shut()
+    assert demux(c.frames())[1] == b"hello\n"
+
+
 def test_attach_ws(api, box):
     cid = box("sh", "-c", "read x; echo got $x", OpenStdin=True, start=False)
     c = api.hijack("GET", f"/containers/{cid}/attach/ws?stream=1&stdin=1&stdout=1", headers={
