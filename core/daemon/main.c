@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <json-c/json.h>
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/config.h"
@@ -73,11 +74,35 @@ static int help_driver(struct plugin_host *host, const char *name)
     return print(&out);
 }
 
+/* The default driver, and every other that the file has options for. */
+static int validate_drivers(struct plugin_host *host, const struct config *config, struct skl_error *err)
+{
+    struct plugin *p;
+
+    if (plugin_load(host, config->driver, &p, err) < 0)
+        return -1;
+    if (config->drivers == NULL)
+        return 0;
+    json_object_object_foreach(config->drivers, name, section)
+    {
+        struct skl_error why = {0};
+        (void)section;
+        if (plugin_find(host, name) != NULL || plugin_load(host, name, &p, &why) == 0)
+            continue;
+        if (why.kind == SKL_ERR_NOT_FOUND)
+            return error_set(err, SKL_ERR_INVALID, "%s: drivers.%s: there is no such driver (%s)", config->file, name,
+                             why.message);
+        error_copy(err, &why);
+        return -1;
+    }
+    return 0;
+}
+
 static int validate(struct plugin_host *host, const struct config *config)
 {
     struct skl_error err = {0};
 
-    if (listen_add_all(NULL, config, &err) < 0 || plugin_load(host, config->driver, NULL, &err) < 0)
+    if (listen_add_all(NULL, config, &err) < 0 || validate_drivers(host, config, &err) < 0)
         return complain(&err);
     printf("%s: the configuration is valid\n", config->file != NULL ? config->file : "sockerlessd");
     return EXIT_SUCCESS;
