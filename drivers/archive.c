@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "drivers/archive.h"
 #include "state/container.h"
+#include "state/engine.h"
 #include "wire/pax.h"
 
 #define STAT_HEADER_MAX (64u * 1024)
@@ -36,9 +37,9 @@ enum archive_way archive_way(struct chain *ch, struct container *c, struct peer 
         return ARCHIVE_AGENT;
     if (!container_is_live(c))
         return ARCHIVE_STAGING;
-    if (!ch->has_callback) {
-        error_set(err, SKL_ERR_UNIMPLEMENTED,
-                  "files of a running container need the agent, and this daemon has no agent.callback-url");
+    if (!container_has_agent(c)) {
+        error_set(err, SKL_ERR_UNIMPLEMENTED, "files of a running container need the agent, and %s",
+                  chain_why_no_agent(c));
         return ARCHIVE_DECLINED;
     }
     return ARCHIVE_WAIT;

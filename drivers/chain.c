@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "drivers/internal.h"
 #include "state/container.h"
+#include "state/engine.h"
 
 #define DEFAULT_CONNECT_TIMEOUT_NS (INT64_C(60) * 1000000000)
 
@@ -24,7 +25,6 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
     list_init(&ch->conns);
     ch->loop = opts->loop;
     ch->engine = opts->engine;
-    ch->has_callback = !str_empty(opts->callback_url);
     ch->connect_timeout = opts->connect_timeout_ns > 0 ? opts->connect_timeout_ns : DEFAULT_CONNECT_TIMEOUT_NS;
     ch->synthetic = opts->synthetic;
     ch->scratch = xmalloc(LINK_SCRATCH_SIZE);
@@ -35,6 +35,11 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
         return NULL;
     }
     return ch;
+}
+
+const char *chain_why_no_agent(const struct container *c)
+{
+    return engine_has_agent(c->engine) ? "the driver of this container runs none" : "this daemon has no agent.callback-url";
 }
 
 void chain_free(struct chain *ch)

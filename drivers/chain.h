@@ -37,7 +37,6 @@ struct chain_opts {
     struct loop *loop;
     struct engine *engine;
     const char *staging_dir;    /* files copied into containers that do not run yet */
-    const char *callback_url;   /* NULL: containers have no agent by configuration */
     int64_t connect_timeout_ns; /* agent.connect-timeout */
     enum chain_synthetic synthetic;
 };

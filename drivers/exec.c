@@ -16,6 +16,7 @@
 #include "drivers/exec_stream.h"
 #include "json/json.h"
 #include "state/container.h"
+#include "state/engine.h"
 
 #define EXEC_CODE_UNKNOWN 255  /* what runtimes report when they can't know */
 #define EXEC_RESIZE_WAIT_NS (INT64_C(10) * 1000000000)
@@ -143,8 +144,8 @@ static bool agent_take(struct exec_stream *st, const struct exec_start_opts *opt
     struct peer *p = peer_find(st->ch, c->id);
     struct json_object *spec;
 
-    if (!st->ch->has_callback) {
-        error_set(&st->err, SKL_ERR_UNIMPLEMENTED, "agent: this daemon has no agent.callback-url");
+    if (!container_has_agent(c)) {
+        error_set(&st->err, SKL_ERR_UNIMPLEMENTED, "agent: %s", chain_why_no_agent(c));
         return false;
     }
     if (!p || !p->expected) {
@@ -183,7 +184,7 @@ struct exec_stream *chain_exec_start(struct chain *ch, struct exec *e, const str
     soon_init(&st->soon, on_declined, st);
     if (agent_take(st, opts))
         return st;
-    if (!ch->has_callback)
+    if (!container_has_agent(e->container))
         synthetic_exec(st); /* by configuration there is no agent */
     else
         loop_soon(ch->loop, &st->soon);

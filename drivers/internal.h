@@ -41,11 +41,13 @@ struct peer;
 struct record_scan;
 
 /* ---- chain.c ---- */
+/* For errors, where container_has_agent() is false. */
+const char *chain_why_no_agent(const struct container *c);
+
 struct chain {
     struct loop *loop;
     struct engine *engine;
     struct staging *staging;
-    bool has_callback;
     int64_t connect_timeout;
     enum chain_synthetic synthetic;
     struct peer *peers;   /* hash by container id */

@@ -30,8 +30,8 @@ static void on_soon(void *arg)
     if (echo)
         echo_command(st->exec, &out);
     else
-        buf_puts(&out, "sockerless: exec needs the agent inside the function, and this daemon has no "
-                       "agent.callback-url\n");
+        buf_printf(&out, "sockerless: exec needs the agent inside the function, and %s\n",
+                   chain_why_no_agent(st->exec->container));
     exec_set_running(st->exec, 0);
     exec_stream_started(st, NULL);
     if (!st->detached)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "drivers/archive.h"
 #include "state/container.h"
+#include "state/engine.h"
 
 #define UPLOAD_BUFFER_MAX (512u * 1024) /* bytes kept for the link */
 #define UPLOAD_BUFFER_LOW (128u * 1024)
@@ -165,11 +166,10 @@ static void on_soon(void *arg)
     }
 }
 
-static void begin_staging(struct chain_upload *u)
+static void begin_staging(struct chain_upload *u, const struct container *c)
 {
-    if (!u->ch->has_callback)
-        error_set(&u->err, SKL_ERR_UNIMPLEMENTED,
-                  "files are copied in by the agent, and this daemon has no agent.callback-url");
+    if (!container_has_agent(c))
+        error_set(&u->err, SKL_ERR_UNIMPLEMENTED, "files are copied in by the agent, and %s", chain_why_no_agent(c));
     else
         u->put = staging_put_begin(u->ch->staging, u->id, &u->item, &u->err);
     loop_soon(u->ch->loop, &u->soon);
@@ -194,7 +194,7 @@ struct chain_upload *chain_archive_put(struct chain *ch, struct container *c, co
     if (way == ARCHIVE_DECLINED)
         loop_soon(ch->loop, &u->soon);
     else if (way == ARCHIVE_STAGING)
-        begin_staging(u);
+        begin_staging(u, c);
     else
         u->waiter = peer_wait(peer_get(ch, c->id), ARCHIVE_WAIT_NS, on_link, u);
     return u;

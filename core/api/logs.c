@@ -264,7 +264,7 @@ static bool from_capture(const struct container *c)
 {
     uint64_t caps = engine_caps(c->engine, c);
 
-    return (caps & SKL_CAP_AGENT_LOGS) != 0 && engine_has_agent(c->engine);
+    return (caps & SKL_CAP_AGENT_LOGS) != 0 && container_has_agent(c);
 }
 
 static int begin(struct logs *l, struct api_call *c, struct log_lines_opts *opts, struct skl_error *err)

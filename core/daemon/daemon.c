@@ -188,7 +188,6 @@ static int make_chain(struct skl_daemon *d, struct skl_error *err)
         .loop = d->loop,
         .engine = d->engine,
         .staging_dir = staging,
-        .callback_url = d->callback_url,
         .connect_timeout_ns = d->config->connect_timeout,
         .synthetic = str_eq(d->config->synthetic_exec, "echo") ? CHAIN_SYNTHETIC_ECHO : CHAIN_SYNTHETIC_REFUSE,
     };

@@ -111,6 +111,7 @@ static void print_caps(uint64_t caps, struct buf *out)
         {SKL_CAP_AGENT_LOGS, "agent-logs"},
         {SKL_CAP_START_STAGED, "start-staged"},
         {SKL_CAP_RESTART_RUN, "restart-run"},
+        {SKL_CAP_AGENT, "agent"},
     };
 
     buf_puts(out, "Capabilities:");

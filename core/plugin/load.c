@@ -19,7 +19,7 @@
 
 #define KNOWN_CAPS                                                                                                   \
     (SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT |            \
-     SKL_CAP_AGENT_LOGS | SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)
+     SKL_CAP_AGENT_LOGS | SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN | SKL_CAP_AGENT)
 #define TEXT_MAX 256
 
 static bool name_ok(const char *name)

@@ -315,6 +315,14 @@ uint64_t engine_caps(const struct engine *e, const struct container *c)
     return p != NULL ? plugin_caps(p) : 0;
 }
 
+bool container_has_agent(const struct container *c)
+{
+    const struct engine *e = c->engine;
+    struct plugin *p = e->plugins != NULL ? plugin_find(e->plugins, c->driver) : NULL;
+
+    return engine_has_agent(e) && (p == NULL || (plugin_caps(p) & SKL_CAP_AGENT) != 0);
+}
+
 void engine_set_runner(struct engine *e, const struct runner_ops *ops, void *ctx)
 {
     e->runner = ops;

@@ -84,6 +84,8 @@ const char *engine_default_driver(const struct engine *e);
 struct plugin *engine_driver(struct engine *e, const char *runtime, struct skl_error *err);
 /* The capabilities of a container's driver; 0 when it is not loaded (any more). */
 uint64_t engine_caps(const struct engine *e, const struct container *c);
+/* The daemon has a callback URL, and the container's driver an agent to dial it. A driver that is not loaded may have one. */
+bool container_has_agent(const struct container *c);
 
 void engine_set_runner(struct engine *e, const struct runner_ops *ops, void *ctx);
 

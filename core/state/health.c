@@ -198,7 +198,7 @@ static void on_timer(void *arg)
     struct health *h = c->health;
     struct probe *p;
 
-    if (c->status != CONTAINER_RUNNING || !engine_has_agent(e) || !e->runner->connected(e->runner_ctx, c)) {
+    if (c->status != CONTAINER_RUNNING || !container_has_agent(c) || !e->runner->connected(e->runner_ctx, c)) {
         next_probe(c); /* paused, or the agent is away */
         return;
     }

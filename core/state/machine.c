@@ -124,7 +124,7 @@ void machine_free(struct container *c)
 
 bool machine_acts_on_agent(const struct container *c, uint64_t cap)
 {
-    return engine_has_agent(c->engine) && (engine_caps(c->engine, c) & cap) != 0;
+    return container_has_agent(c) && (engine_caps(c->engine, c) & cap) != 0;
 }
 
 struct plugin *machine_driver(const struct container *c)
@@ -240,7 +240,7 @@ static void begin_run(struct machine *m, struct plugin *p)
     struct skl_start_req req = {.size = sizeof(req)};
     struct view view;
 
-    if (engine_has_agent(e))
+    if (container_has_agent(c))
         e->runner->prepare(e->runner_ctx, c);
     container_ref(c); /* until on_driver_started() */
     view_init(&view, c);
@@ -303,7 +303,7 @@ static void enter_running(struct machine *m)
     struct container *c = m->c;
 
     m->phase = PHASE_RUNNING;
-    m->agent_up = engine_has_agent(c->engine) && c->engine->runner->connected(c->engine->runner_ctx, c);
+    m->agent_up = container_has_agent(c) && c->engine->runner->connected(c->engine->runner_ctx, c);
     timer_stop(&m->wait_timer);
     c->started = clock_wall();
     c->exit_code = 0;
@@ -331,7 +331,7 @@ static void on_driver_started(void *arg, const struct skl_error *err)
         start_failed(m, err, 128);
     } else if (m->abort != NULL) {
         start_failed(m, m->abort, 128);
-    } else if (engine_has_agent(e)) {
+    } else if (container_has_agent(c)) {
         m->phase = PHASE_START_PROCESS;
         container_ref(c); /* until on_process_started() */
         e->runner->start(e->runner_ctx, c, on_process_started, m);
@@ -389,7 +389,7 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     machine_save(m);
     if (m->open_run != 0)
         kill_invocation(c, c->run, SIGKILL);
-    if (engine_has_agent(e))
+    if (container_has_agent(c))
         e->runner->release(e->runner_ctx, c);
     log_run_end(c->log);
     if (was_restarting)
@@ -480,7 +480,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     waiters_wake(c, WAIT_NEXT_EXIT, c->exit_code, NULL);
     if (!again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
-    if (engine_has_agent(e))
+    if (container_has_agent(c))
         e->runner->release(e->runner_ctx, c);
     log_run_end(c->log);
     ops_run_ended(m);
@@ -558,7 +558,7 @@ static void check_answer_strict(struct machine *m, bool exited)
 static void run_check(struct machine *m)
 {
     struct container *c = m->c;
-    bool word = machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT) || (m->resumed && engine_has_agent(c->engine));
+    bool word = machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT) || (m->resumed && container_has_agent(c));
     struct record_exit x;
     int64_t time;
     bool exited = log_run_exit(c->log, &x, &time);
@@ -747,7 +747,7 @@ void machine_resume(struct container *c)
     m->resumed = true;
     if (log_run_resume(c->log, c->run, &err) < 0)
         log_error("state", "%s", err.message);
-    if (!engine_has_agent(e)) {
+    if (!container_has_agent(c)) {
         machine_force_end(m, SIGKILL, "the daemon was restarted during the invocation: how it ended is unknown");
         return;
     }

@@ -149,7 +149,7 @@ static bool connected(const struct container *c)
 {
     const struct engine *e = c->engine;
 
-    return engine_has_agent(e) && e->runner->connected(e->runner_ctx, c);
+    return container_has_agent(c) && e->runner->connected(e->runner_ctx, c);
 }
 
 static void send_signal(struct op *op, int signo)

@@ -42,7 +42,7 @@ struct stdin_client *container_stdin_attach(struct container *c, void (*on_drain
 
 static bool reaches_process(const struct container *c)
 {
-    return c->open_stdin && c->engine->runner != NULL && engine_has_agent(c->engine);
+    return c->open_stdin && c->engine->runner != NULL && container_has_agent(c);
 }
 
 bool container_stdin_write(struct stdin_client *s, const void *p, size_t n)

@@ -58,6 +58,7 @@ static const char *deployable_ref(const struct container *c)
 void view_init(struct view *v, const struct container *c)
 {
     const struct engine *e = c->engine;
+    bool agent = container_has_agent(c);
 
     *v = (struct view){0};
     v->labels = xcalloc(c->n_labels + 1, sizeof(*v->labels));
@@ -80,8 +81,8 @@ void view_init(struct view *v, const struct container *c)
         .memory = c->memory,
         .nano_cpus = c->nano_cpus,
         .platform = c->platform,
-        .agent_token = e->callback_url != NULL ? c->agent_token : NULL,
-        .agent_callback_url = e->callback_url,
+        .agent_token = agent ? c->agent_token : NULL,
+        .agent_callback_url = agent ? e->callback_url : NULL,
         .process = v->process,
         .daemon_id = e->daemon_id,
         .handle = c->handle,

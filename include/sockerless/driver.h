@@ -68,6 +68,9 @@ struct skl_stream;       /* host's: a byte stream with credit */
 #define SKL_CAP_AGENT_LOGS (UINT64_C(1) << 12)  /* logs come from the daemon's capture; absent: from logs() */
 #define SKL_CAP_START_STAGED (UINT64_C(1) << 13)/* files copied before start are delivered, start errors are reported */
 #define SKL_CAP_RESTART_RUN (UINT64_C(1) << 14) /* an exited container may be started again: a new start() of the same resource */
+/* Containers run sockerless-agent, which dials agent_callback_url: a start waits for it, and exec, files and stdin go through it. Absent:
+ * a container runs from start() to run_ended(), and the five operations are all there is (bits 8 to 13 then mean nothing). */
+#define SKL_CAP_AGENT (UINT64_C(1) << 15)
 
 /* ---- options ---- */
 enum {
@@ -122,7 +125,7 @@ struct skl_container {
     int64_t memory;              /* bytes, 0: the driver's default */
     int64_t nano_cpus;           /* 1e9 per CPU, 0: the driver's default */
     const char *platform;        /* "linux/amd64" or "" */
-    /* Agent: NULL when the daemon has no callback URL. */
+    /* Agent: NULL when the daemon has no callback URL, or the instance lacks SKL_CAP_AGENT. */
     const char *agent_token;     /* secret */
     const char *agent_callback_url;
     /* What SOCKERLESS_PROCESS should hold, base64 of JSON (agent/README): argv, env the cloud may refuse, cwd,

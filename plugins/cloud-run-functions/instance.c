@@ -125,7 +125,7 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
         gcf_close(inst);
         return -1;
     }
-    *ret_caps = SKL_CAP_LIST | SKL_CAP_INSPECT | (inst->config.extended ? EXTENDED_CAPS : 0);
+    *ret_caps = SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT | (inst->config.extended ? EXTENDED_CAPS : 0);
     *ret_inst = inst;
     gcf_cleanup_resume(inst);
     return 0;
@@ -208,7 +208,7 @@ const struct skl_driver gcf_driver = {
     .name = "cloud-run-functions",
     .version = GCF_VERSION,
     .description = "Google Cloud Functions (2nd gen)",
-    .caps = SKL_CAP_LIST | SKL_CAP_INSPECT | EXTENDED_CAPS,
+    .caps = SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT | EXTENDED_CAPS,
     .options = gcf_options,
     .ops = &ops,
     .open = gcf_open,

@@ -14,6 +14,7 @@ e2e_files += tests/e2e/test_api_objects.py
 e2e_files += tests/e2e/test_api_streams.py
 e2e_files += tests/e2e/test_api_wait.py
 e2e_files += tests/e2e/test_archive.py
+e2e_files += tests/e2e/test_plugin_null.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py

@@ -63,6 +63,21 @@ def test_unknown_runtime(daemon):
     assert done.returncode == 125 and "unknown or invalid runtime name: nosuch" in done.stderr
 
 
+def test_no_agent_is_waited_for(images):
+    """The daemon has a callback URL, the driver no agent: nothing waits for one, what needs one says so."""
+    d = skl.Daemon(images, config={"drivers": {"null": {"run-time": "1h"}}})
+    try:
+        d.api.pull()
+        d.docker("run", "-d", "--name", "mute", "--runtime", "null", "busybox", "true", check=True)
+        done = d.docker("exec", "mute", "true")
+        assert done.returncode != 0 and "the driver of this container runs none" in done.stderr
+        done = d.docker("cp", "/etc/hostname", "mute:/tmp")
+        assert done.returncode != 0 and "the driver of this container runs none" in done.stderr
+        d.docker("rm", "-f", "mute", check=True)
+    finally:
+        d.close()
+
+
 # ---- as the default, with options from the file ----
 def test_default_driver_and_info(null):
     d = null()

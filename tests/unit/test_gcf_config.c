@@ -59,7 +59,7 @@ static void test_options(void)
 static void test_caps(void)
 {
     struct skl_instance *inst;
-    const uint64_t always = SKL_CAP_LIST | SKL_CAP_INSPECT;
+    const uint64_t always = SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT;
 
     fake_init(&f);
     inst = fake_open(&f, &err, "endpoint-url", "http://e/", "project", "p", "semantics", "strict", NULL);

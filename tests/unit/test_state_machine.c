@@ -418,7 +418,7 @@ static int one_seed(uint64_t seed, bool verbose)
     w->seed = seed * 7919 + 1;
     w->verbose = verbose;
     log_set_level(LOG_LEVEL_ERROR);
-    fake_init(&w->f, rnd(w, 4) == 0 ? SKL_CAP_LIST : FAKE_CAPS, rnd(w, 5) != 0);
+    fake_init(&w->f, rnd(w, 4) == 0 ? SKL_CAP_LIST | SKL_CAP_AGENT : FAKE_CAPS, rnd(w, 5) != 0);
     w->sub = events_subscribe(w->f.e, &eo);
     for (int i = 0; i < STEPS && w->bad == 0; i++)
         step(w);

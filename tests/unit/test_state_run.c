@@ -236,7 +236,7 @@ static void test_strict(void)
     struct container *c;
     struct fake_result r = {0};
 
-    fake_init(&f, SKL_CAP_LIST, true);
+    fake_init(&f, SKL_CAP_LIST | SKL_CAP_AGENT, true);
     c = fake_running(&f, "one", FAKE_CMD, NULL);
     container_stop(c, 0, CONTAINER_STOP_DEFAULT, fake_done, &r);
     fake_spin(&f);
@@ -267,7 +267,7 @@ static void test_strict_helper(void)
     struct fake f;
     struct container *c;
 
-    fake_init(&f, SKL_CAP_LIST, true);
+    fake_init(&f, SKL_CAP_LIST | SKL_CAP_AGENT, true);
     c = fake_running(&f, "one", FAKE_CMD, NULL);
     CU_ASSERT(c->helper);
     fake_run_ended(&f, c, SKL_END_EXIT, 3, NULL);
@@ -286,12 +286,12 @@ static void test_strict_helper(void)
     fake_fini(&f);
 }
 
-static void test_no_agent(void)
+static void run_without_agent(uint64_t caps, bool callback)
 {
     struct fake f;
     struct container *c;
 
-    fake_init(&f, FAKE_CAPS, false);
+    fake_init(&f, caps, callback);
     c = fake_create(&f, "one", FAKE_CMD, NULL);
     container_start(c, NULL, NULL);
     fake_spin(&f);
@@ -303,6 +303,12 @@ static void test_no_agent(void)
     CU_ASSERT(c->finished >= c->started);
     UNIT_STR_EQ(fake_events(&f), "create start die:7");
     fake_fini(&f);
+}
+
+static void test_no_agent(void)
+{
+    run_without_agent(FAKE_CAPS, false);                       /* the daemon has no callback URL */
+    run_without_agent(SKL_CAP_LIST | SKL_CAP_INSPECT, true); /* the driver has no agent */
 }
 
 static void test_agent_lost(void)

@@ -15,7 +15,7 @@
 
 #define FAKE_CAPS                                                                                                     \
     (SKL_CAP_LIST | SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |         \
-     SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)
+     SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN | SKL_CAP_AGENT)
 
 struct plugin {
     const char *name;
