@@ -6,6 +6,7 @@ e2e_files += tests/e2e/chaos.py
 e2e_files += tests/e2e/conftest.py
 e2e_files += tests/e2e/dockerapi.py
 e2e_files += tests/e2e/gate.py
+e2e_files += tests/e2e/many.py
 e2e_files += tests/e2e/skl.py
 e2e_files += tests/e2e/test_api_containers.py
 e2e_files += tests/e2e/test_api_events.py
@@ -19,5 +20,6 @@ e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
 e2e_files += tests/e2e/test_state_logs.py
+e2e_files += tests/e2e/test_state_many.py
 e2e_files += tests/e2e/test_state_policies.py
 include tests/e2e/gcf/local.mk
