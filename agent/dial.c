@@ -260,12 +260,11 @@ static void link_lost(struct dialer *d, const struct skl_error *err)
 {
     bool released = err->detail == WS_CLOSE_NORMAL && d->wanted && !d->finishing;
 
-    pump_link(d); /* our own close frame, as far as it goes */
-    if (d->phase != PHASE_UP)
-        return;
     if (released)
-        d->wanted = false;
-    fail(d, err, 0);
+        d->wanted = false; /* first: the link may be done when our own close frame is out */
+    pump_link(d); /* that frame, as far as it goes */
+    if (d->phase == PHASE_UP)
+        fail(d, err, 0);
     if (released)
         invoke_on_released(d->agent);
 }

@@ -29,6 +29,7 @@ struct invocation {
     struct http_req *req;
     struct timer finish;
     bool exited;
+    bool released; /* the daemon wants nothing more of the run */
 };
 
 static void on_finish_timer(void *arg);
@@ -99,7 +100,7 @@ void invoke_on_exit(struct agent *a)
     if (a->call == NULL)
         return;
     a->call->exited = true;
-    if (a->cfg.callback_url == NULL)
+    if (a->cfg.callback_url == NULL || a->call->released)
         finish_run(a);
     else
         timer_start(&a->call->finish, AGENT_FINISH_NS);
@@ -139,12 +140,11 @@ void invoke_on_released(struct agent *a)
 {
     bool running = a->main->state == PROCESS_RUNNING;
 
-    kill_run(a);
+    if (a->call != NULL)
+        a->call->released = true;
+    kill_run(a); /* a running one answers when it is reaped */
     if (!running && a->call != NULL)
         answer_exit(a);
-    /* a running one answers when it is reaped: no link, so at the finish timer */
-    if (running && a->call != NULL)
-        timer_start(&a->call->finish, AGENT_FINISH_NS);
 }
 
 /* ---- requests ---- */

@@ -110,6 +110,7 @@ static void on_goaway(void *arg, uint32_t code, const char *debug)
     struct agent_conn *ac = arg;
 
     log_debug("agent", "container %.12s: the agent goes away (%u %s)", ac->peer->id, code, debug);
+    ac->leaving = true; /* takes no new requests */
 }
 
 static const struct h2_ops session_ops = {.on_wake = on_wake, .on_goaway = on_goaway};
@@ -237,6 +238,7 @@ void conns_free(struct chain *ch)
 
 void conn_shutdown(struct agent_conn *ac, const char *why)
 {
+    ac->leaving = true;
     link_shutdown(ac->link, WS_CLOSE_NORMAL, why);
     loop_soon(ac->peer->ch->loop, &ac->flush);
 }

@@ -190,7 +190,6 @@ void peer_on_ready(struct peer *p, struct json_object *hello)
     if (p->expected && !idle && run < p->run) {
         /* Given up while its agent was away, or by a daemon that was killed: the agent ends it. */
         log_info("agent", "container %.12s: run %u is over; ending what is left of it", p->id, run);
-        p->conn->ready = false;
         conn_shutdown(p->conn, "that run is over");
         return;
     }

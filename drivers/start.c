@@ -92,6 +92,15 @@ static void on_data(void *arg, struct h2_stream *st, const uint8_t *data, size_t
 
 static void on_connected(void *arg, const struct skl_error *err);
 
+static void wait_again(struct start *s)
+{
+    s->at = 0;
+    staging_items_free(s->items, s->n_items);
+    s->items = NULL;
+    s->n_items = 0;
+    s->waiter = peer_wait(s->peer, s->peer->ch->connect_timeout, on_connected, s->peer);
+}
+
 static int answer_exit_code(const char *body)
 {
     struct json_object *o = json_tokener_parse(body), *v;
@@ -123,11 +132,7 @@ static void on_close(void *arg, struct h2_stream *st, const struct skl_error *er
      * is asked once more; the daemon's patience is the same as for the first dial. */
     log_info("agent", "container %.12s: lost while the process was being started (%s); waiting for the agent", p->id,
              err ? err->message : "no answer");
-    s->at = 0;
-    staging_items_free(s->items, s->n_items);
-    s->items = NULL;
-    s->n_items = 0;
-    s->waiter = peer_wait(p, p->ch->connect_timeout, on_connected, p);
+    wait_again(s);
 }
 
 void start_found_running(struct peer *p)
@@ -177,15 +182,18 @@ static struct json_object *process_spec(const struct container *c)
 static void post_process(struct start *s)
 {
     struct peer *p = s->peer;
-    struct json_object *spec = process_spec(p->c);
-    const char *text = json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    struct json_object *spec;
+    const char *text;
     struct skl_error err = {0};
     struct h2 *h2 = peer_h2(p);
 
-    if (!h2)
-        error_set(&err, SKL_ERR_UNAVAILABLE, "the agent was lost before the process was started");
-    else
-        s->stream = h2_request_json(h2, "POST", "/process?output=1", text, strlen(text), &process_ops, p, &err);
+    if (!h2) { /* lost, or leaving, since it was there */
+        wait_again(s);
+        return;
+    }
+    spec = process_spec(p->c);
+    text = json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    s->stream = h2_request_json(h2, "POST", "/process?output=1", text, strlen(text), &process_ops, p, &err);
     json_object_put(spec);
     if (!s->stream)
         start_finish(s, &err, START_FAILED);

@@ -19,7 +19,9 @@ e2e_files += tests/e2e/test_plugin_null.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
+e2e_files += tests/e2e/test_state_disk.py
 e2e_files += tests/e2e/test_state_logs.py
 e2e_files += tests/e2e/test_state_many.py
 e2e_files += tests/e2e/test_state_policies.py
+e2e_files += tests/e2e/test_state_races.py
 include tests/e2e/gcf/local.mk
