@@ -63,7 +63,8 @@ void container_stdin_close(struct stdin_client *s, bool eof)
         return;
     (void)eof; /* with StdinOnce the end of the first client is the end, however it came about */
     c = s->c;
-    if (c->stdin_once && reaches_process(c) && c->status != CONTAINER_REMOVED)
+    /* A terminal has no end: it is typed (ctrl-D), and who detaches comes back to the same shell. */
+    if (c->stdin_once && !c->tty && reaches_process(c) && c->status != CONTAINER_REMOVED)
         c->engine->runner->stdin_close(c->engine->runner_ctx, c);
     soon_cancel(&s->soon);
     list_remove(&s->link);

@@ -208,6 +208,21 @@ def test_attach_with_a_body(api, box, upgrade):
     assert demux(c.frames())[1] == b"hello\n"
 
 
+def test_a_terminal_outlives_its_clients(api, box):
+    """`docker run -it` has StdinOnce, and is detached from and attached to again."""
+    cid = box("sh", OpenStdin=True, StdinOnce=True, Tty=True)
+    for end in (b"\x10\x11", None, b"exit 4\n"):
+        c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1")
+        c.send(b"echo a$((1+1))b\n")
+        c.until(b"a2b")
+        if end is None:
+            c.close()  # a lost connection
+        else:
+            c.send(end)
+            c.rest()
+    assert api.wait(cid) == 4
+
+
 def test_attach_ws(api, box):
     cid = box("sh", "-c", "read x; echo got $x", OpenStdin=True, start=False)
     c = api.hijack("GET", f"/containers/{cid}/attach/ws?stream=1&stdin=1&stdout=1", headers={

@@ -1,0 +1,9 @@
+# tests/clients: real clients, a folder each. Run by scripts/check (those from Debian) and scripts/check-clients.
+EXTRA_DIST += tests/clients/run.py
+EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.py tests/clients/compose-1/docker-compose.yml
+EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py
+EXTRA_DIST += tests/clients/docker-py/client.json tests/clients/docker-py/cases.py
+EXTRA_DIST += tests/clients/docker-py-newest/client.json
+EXTRA_DIST += tests/clients/dockerode/client.json tests/clients/dockerode/cases.js
+EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testcontainers-node/cases.js
+EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
