@@ -101,6 +101,7 @@ struct process_spec {
     char **env;
     char *cwd;                /* NULL: inherit */
     bool make_cwd;
+    char **dirs;              /* made if missing, main process only: where volumes are mounted; NULL-terminated or NULL */
     uid_t uid;
     gid_t gid;
     gid_t *groups;

@@ -239,6 +239,8 @@ static _Noreturn void child_main(const struct plan *p)
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     if (s->hostname != NULL && s->hostname[0] != '\0' && s->make_cwd)
         (void)!sethostname(s->hostname, strlen(s->hostname)); /* where the kernel lets us */
+    for (char **dir = s->dirs; dir != NULL && *dir != NULL; dir++)
+        make_dirs(*dir);
     if (s->make_cwd)
         make_dirs(s->cwd);
     for (size_t i = 0; i < p->n_limits; i++)

@@ -326,6 +326,22 @@ static void default_env(struct process_spec *s, const struct sources *f)
     env_default(&s->env, "HOME", "/");
 }
 
+/* Strings of one block: free() is enough. */
+static int take_dirs(struct process_spec *s, const struct sources *f, struct skl_error *err)
+{
+    size_t n = 0;
+
+    if (f->of != NULL)
+        return 0;
+    if (json_get_strings(f->body, "dirs", &s->dirs, &n, err) < 0 ||
+        (s->dirs == NULL && json_get_strings(f->base, "dirs", &s->dirs, &n, err) < 0))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (s->dirs[i][0] != '/')
+            return error_set(err, SKL_ERR_INVALID, "dirs: \"%s\" is not absolute", s->dirs[i]);
+    return 0;
+}
+
 int spec_parse(struct process_spec *s, const struct agent_config *cfg, struct json_object *body, struct json_object *base,
                const struct process_spec *of, int *ret_code, struct skl_error *err)
 {
@@ -334,7 +350,7 @@ int spec_parse(struct process_spec *s, const struct agent_config *cfg, struct js
     memset(s, 0, sizeof(*s));
     *ret_code = CODE_FAILED;
     if (take_flags(s, &f, err) < 0 || take_argv(s, &f, ret_code, err) < 0 || take_env(s, &f, err) < 0 ||
-        take_user(s, &f, err) < 0 || take_size(s, &f, err) < 0) {
+        take_user(s, &f, err) < 0 || take_size(s, &f, err) < 0 || take_dirs(s, &f, err) < 0) {
         spec_fini(s);
         return -1;
     }
@@ -351,5 +367,6 @@ void spec_fini(struct process_spec *s)
     free(s->cwd);
     free(s->groups);
     free(s->hostname);
+    free(s->dirs);
     memset(s, 0, sizeof(*s));
 }

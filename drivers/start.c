@@ -159,6 +159,15 @@ static void add_size(struct json_object *spec, const struct container *c)
     json_push(size, json_object_new_int((int)c->tty_cols));
 }
 
+/* A volume's place exists in Docker, whatever the image has (act copies into its volumes right after the start). */
+static void add_dirs(struct json_object *spec, const struct container *c)
+{
+    struct json_object *dirs = c->n_mounts > 0 ? json_add_array(spec, "dirs") : NULL;
+
+    for (size_t i = 0; i < c->n_mounts; i++)
+        json_push(dirs, json_object_new_string(c->mounts[i].destination));
+}
+
 static struct json_object *process_spec(const struct container *c)
 {
     struct json_object *spec = json_new_object();
@@ -176,6 +185,7 @@ static struct json_object *process_spec(const struct container *c)
     json_add_i64(spec, "stop_signal", c->stop_signal);
     json_add_i64(spec, "run", c->run);
     add_size(spec, c);
+    add_dirs(spec, c);
     return spec;
 }
 

@@ -28,6 +28,12 @@ static void process_json(const struct container *c, struct buf *out)
     if (!str_empty(c->hostname))
         jw_string(&w, "hostname", c->hostname);
     jw_i64(&w, "stop_signal", c->stop_signal);
+    if (c->n_mounts > 0) {
+        jw_array(&w, "dirs");
+        for (size_t i = 0; i < c->n_mounts; i++)
+            jw_string(&w, NULL, c->mounts[i].destination);
+        jw_array_end(&w);
+    }
     jw_object_end(&w);
 }
 

@@ -7,3 +7,7 @@ EXTRA_DIST += tests/clients/docker-py-newest/client.json
 EXTRA_DIST += tests/clients/dockerode/client.json tests/clients/dockerode/cases.js
 EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testcontainers-node/cases.js
 EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
+EXTRA_DIST += tests/clients/gobuild
+EXTRA_DIST += tests/clients/compose-2/client.json
+EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml
+EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go

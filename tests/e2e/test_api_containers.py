@@ -266,6 +266,15 @@ def test_status_filter_implies_all(api, box):
     assert cid in [c["Id"] for c in listed(api, filters={"status": ["created"]})]
 
 
+def test_a_volume_s_place_exists(api, box):
+    """act copies into /var/run/act/ right after the start: a volume is mounted there, so it is a directory."""
+    cid = box("sh", "-c", "stat -c '%n %F' /var/run/act /anonymous/deep /scratch; sleep 1000", HostConfig={
+        "Binds": ["act-vol:/var/run/act"], "Mounts": [{"Type": "tmpfs", "Target": "/scratch"}]}, Volumes={"/anonymous/deep": {}})
+    api.start(cid)
+    c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&logs=1&stdout=1")
+    assert [c.frame()[1] for _ in range(1)][0].startswith(b"/var/run/act directory\n/anonymous/deep directory\n/scratch directory\n")
+
+
 # ---- statuses of the lifecycle ----
 def test_lifecycle_statuses(api, box):
     cid = box("sleep", "1000")

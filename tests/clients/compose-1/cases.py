@@ -11,7 +11,6 @@ import traceback
 
 PROGRAM = sys.argv[1:]
 HERE = os.path.dirname(os.path.abspath(__file__))
-V2 = "docker-compose" not in os.path.basename(PROGRAM[0]) or "compose" == PROGRAM[-1]
 
 
 def compose(*args, code=0, timeout=120):
@@ -86,13 +85,13 @@ def down():
 
 
 def nothing_is_left():
-    for what in ("ps -aq", "volume ls -q", "network ls -q --filter name=skl"):
+    for what in ("ps -aq", "volume ls -q --filter name=skl_", "network ls -q --filter name=skl"):
         assert subprocess.run(["docker", *what.split()], capture_output=True, text=True, check=True).stdout == "", what
 
 
 def main():
     version = subprocess.run([*PROGRAM, "version", "--short"], capture_output=True, text=True).stdout.strip()
-    print("version -", version)
+    print("version -", os.environ.get("CLIENT_VERSION", version))
     for fn in (up, ps, logs, execute, run_once, stop_start_restart, pause, kill_and_rm, up_again_recreates_what_is_missing, attached_until_the_exit, down,
                nothing_is_left):
         try:
