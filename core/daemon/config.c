@@ -44,6 +44,8 @@ static const struct config_key keys[] = {
      "the driver that runs containers by default"},
     {"driver-dir", "driver-dir", 0, "SOCKERLESS_DRIVER_DIR", TYPE_STRING, AT(driver_dir), SKL_DRIVERDIR, NULL, false,
      "DIR", "where drivers (NAME.so) are"},
+    {"driver-timeout", "driver-timeout", 0, NULL, TYPE_DURATION, AT(driver_timeout), "30m", NULL, false, "TIME",
+     "no operation of a driver may take longer"},
     {"state-dir", "state-dir", 0, "SOCKERLESS_STATE_DIR", TYPE_STRING, AT(state_dir), NULL, NULL, false, "DIR",
      "where the daemon keeps its state"},
     {"log-level", "log-level", 'l', "SOCKERLESS_LOG_LEVEL", TYPE_CHOICE, AT(log_level), "info",

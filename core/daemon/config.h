@@ -37,7 +37,7 @@ struct config {
     char *tlscacert, *tlscert, *tlskey;
     char *agent_listen;
     char *callback_url; /* "": containers have no agent */
-    int64_t connect_timeout;
+    int64_t connect_timeout, driver_timeout;
     char *agent_tls_cert, *agent_tls_key; /* "": the agents' listener speaks plain HTTP (behind a load balancer) */
     char *resolve;      /* synthetic | registry */
     char **mirrors;

@@ -287,6 +287,7 @@ static int open_engine(struct skl_daemon *d, struct skl_error *err)
         .loop = d->loop,
         .state_dir = c->state_dir,
         .agent_connect_timeout_ns = c->connect_timeout,
+        .driver_timeout_ns = c->driver_timeout,
     };
     struct http_server_opts agents = {.on_request = on_agents_request, .arg = d};
 

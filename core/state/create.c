@@ -247,7 +247,7 @@ int container_create(struct engine *e, const struct container_spec *spec, contai
     engine_busy(e);
     view_init(&view, c);
     req.container = &view.c;
-    plugin_create(driver, &req, ENGINE_CREATE_TIMEOUT_NS, on_created, cr);
+    plugin_create(driver, &req, engine_driver_timeout(e, ENGINE_CREATE_TIMEOUT_NS), on_created, cr);
     view_fini(&view);
     return 0;
 }

@@ -191,6 +191,7 @@ static void init(struct engine *e, const struct engine_opts *opts)
     e->callback_url = str_empty(opts->callback_url) ? NULL : xstrdup(opts->callback_url);
     e->connect_timeout = opts->agent_connect_timeout_ns > 0 ? opts->agent_connect_timeout_ns : CONNECT_TIMEOUT_DEFAULT;
     e->agent_lost = opts->agent_lost_ns > 0 ? opts->agent_lost_ns : ENGINE_AGENT_LOST_NS;
+    e->driver_timeout = opts->driver_timeout_ns;
     e->log_limits = opts->log_limits;
     e->lock_fd = -1;
     e->kv = (struct plugin_kv){kv_get, kv_put, e};
@@ -321,6 +322,11 @@ bool container_has_agent(const struct container *c)
     struct plugin *p = e->plugins != NULL ? plugin_find(e->plugins, c->driver) : NULL;
 
     return engine_has_agent(e) && (p == NULL || (plugin_caps(p) & SKL_CAP_AGENT) != 0);
+}
+
+int64_t engine_driver_timeout(const struct engine *e, int64_t limit)
+{
+    return e->driver_timeout > 0 && e->driver_timeout < limit ? e->driver_timeout : limit;
 }
 
 void engine_set_runner(struct engine *e, const struct runner_ops *ops, void *ctx)

@@ -57,6 +57,7 @@ struct engine_opts {
     const char *callback_url;         /* NULL or "": containers have no agent */
     int64_t agent_connect_timeout_ns; /* 0: 60 s */
     int64_t agent_lost_ns;            /* 0: ENGINE_AGENT_LOST_NS */
+    int64_t driver_timeout_ns;        /* no operation of a driver may take longer; 0: the limits above alone */
     struct log_limits log_limits;     /* for containers that name none; zeros: LOG_DEFAULT_* */
 };
 

@@ -54,7 +54,7 @@ struct engine {
     struct loop *loop;
     char *state_dir;
     char *callback_url; /* NULL: none */
-    int64_t connect_timeout, agent_lost;
+    int64_t connect_timeout, agent_lost, driver_timeout;
     struct log_limits log_limits;
     int lock_fd;
     char daemon_id[ID_SIZE];
@@ -110,6 +110,8 @@ int engine_check_open(const struct engine *e, struct skl_error *err);
 static inline uint64_t engine_touch(struct engine *e) { return ++e->generation; }
 /* Memory that a call of the driver or the runner carries: what is never answered, since the daemon ends, is
  * freed with the engine. fini (may be NULL) frees what it points to. */
+/* The time a driver gets for an operation whose own limit is `limit`. */
+int64_t engine_driver_timeout(const struct engine *e, int64_t limit);
 void *engine_job_new(struct engine *e, size_t size, void (*fini)(void *job));
 void engine_job_free(void *job);
 /* One more, one fewer thing that an orderly end waits for. */

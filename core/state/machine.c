@@ -192,7 +192,7 @@ static void kill_invocation(const struct container *c, uint32_t run, int signo)
     view_init(&view, c);
     view.c.run = run;
     req.container = &view.c;
-    plugin_kill(p, &req, ENGINE_KILL_TIMEOUT_NS, kill_done, id);
+    plugin_kill(p, &req, engine_driver_timeout(c->engine, ENGINE_KILL_TIMEOUT_NS), kill_done, id);
     view_fini(&view);
 }
 
@@ -229,7 +229,7 @@ static void make_anew(struct machine *m, struct plugin *p)
     container_ref(m->c); /* until on_made_anew() */
     view_init(&view, m->c);
     req.container = &view.c;
-    m->start_call = plugin_create(p, &req, ENGINE_CREATE_TIMEOUT_NS, on_made_anew, m);
+    m->start_call = plugin_create(p, &req, engine_driver_timeout(m->c->engine, ENGINE_CREATE_TIMEOUT_NS), on_made_anew, m);
     view_fini(&view);
 }
 
@@ -246,7 +246,7 @@ static void begin_run(struct machine *m, struct plugin *p)
     view_init(&view, c);
     req.container = &view.c;
     m->open_run = c->run;
-    m->start_call = plugin_start(p, &req, ENGINE_START_TIMEOUT_NS, on_driver_started, m);
+    m->start_call = plugin_start(p, &req, engine_driver_timeout(e, ENGINE_START_TIMEOUT_NS), on_driver_started, m);
     view_fini(&view);
 }
 

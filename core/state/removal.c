@@ -104,7 +104,7 @@ static void removal_try(void *arg)
         return;
     }
     r->running = true;
-    plugin_remove(p, &req, ENGINE_REMOVE_TIMEOUT_NS, on_removed, r);
+    plugin_remove(p, &req, engine_driver_timeout(r->e, ENGINE_REMOVE_TIMEOUT_NS), on_removed, r);
 }
 
 static struct removal *removal_new(struct engine *e, const char *id, const char *driver, const char *handle,
