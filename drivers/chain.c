@@ -18,6 +18,11 @@
 
 #define DEFAULT_CONNECT_TIMEOUT_NS (INT64_C(60) * 1000000000)
 
+static bool is_known(void *arg, const char *id)
+{
+    return container_by_id(arg, id) != NULL;
+}
+
 struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
 {
     struct chain *ch = xcalloc(1, sizeof(*ch));
@@ -34,6 +39,7 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
         chain_free(ch);
         return NULL;
     }
+    staging_sweep(ch->staging, is_known, ch->engine);
     return ch;
 }
 

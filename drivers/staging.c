@@ -50,6 +50,11 @@ struct staging *staging_new(struct loop *loop, const char *dir, struct skl_error
     return st;
 }
 
+void staging_sweep(struct staging *st, bool (*keep)(void *arg, const char *id), void *arg)
+{
+    (void)fs_sweep(st->dir, keep, arg);
+}
+
 void staging_free(struct staging *st)
 {
     if (!st)

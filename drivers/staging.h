@@ -37,6 +37,8 @@ struct staging_item {
 
 struct staging *staging_new(struct loop *loop, const char *dir, struct skl_error *err);
 void staging_free(struct staging *st);
+/* Removes what belongs to containers that keep(arg, id) does not know. */
+void staging_sweep(struct staging *st, bool (*keep)(void *arg, const char *id), void *arg);
 
 /* ---- taking an upload ---- */
 /* NULL path destination is INVALID. `item` gives path and flags. */

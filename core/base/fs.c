@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/id.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define READ_STEP 16384u
@@ -250,6 +251,28 @@ int fs_remove_tree(const char *path, struct skl_error *err)
     if (rc == 0 && rmdir(path) < 0 && errno != ENOENT)
         rc = -errno;
     return rc == 0 ? 0 : fail(err, -rc, "cannot remove", path);
+}
+
+size_t fs_sweep(const char *dir, bool (*keep)(void *arg, const char *name), void *arg)
+{
+    DIR *d = opendir(dir);
+    struct dirent *de;
+    size_t n = 0;
+
+    while (d != NULL && (de = readdir(d)) != NULL) {
+        CLEANUP(free_p) char *path = fs_join(dir, de->d_name);
+        struct skl_error err;
+
+        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || keep(arg, de->d_name))
+            continue;
+        if (fs_remove_tree(path, &err) == 0)
+            n++;
+        else
+            log_warn("fs", "%s", err.message);
+    }
+    if (d != NULL)
+        closedir(d);
+    return n;
 }
 
 char *fs_join(const char *dir, const char *name)

@@ -20,6 +20,9 @@ int fs_write_file_atomic(const char *path, const void *p, size_t n, mode_t mode,
 int fs_mkdir_p(const char *path, mode_t mode, struct skl_error *err);
 /* Removes a tree without following links or crossing mounts; a missing path is success. */
 int fs_remove_tree(const char *path, struct skl_error *err);
+/* Removes what lies in dir and keep(arg, name) does not want: what a daemon that was killed had no time to remove. Returns
+ * how many; what can't be removed is logged and stays. */
+size_t fs_sweep(const char *dir, bool (*keep)(void *arg, const char *name), void *arg);
 int fs_write_all(int fd, const void *p, size_t n);  /* 0 or -errno; loops over short writes */
 char *fs_join(const char *dir, const char *name);   /* caller frees */
 

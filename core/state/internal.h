@@ -212,6 +212,7 @@ void removals_free(struct engine *e);
 /* ---- logs ---- */
 struct logstore *logstore_new(struct engine *e);
 void logstore_free(struct logstore *ls);
+void logstore_sweep(struct logstore *ls); /* removes logs of containers that are not there any more */
 struct log *log_new(struct logstore *ls, struct container *c);
 void log_free(struct log *l);
 void log_delete(struct log *l);       /* the files */

@@ -755,6 +755,19 @@ struct logstore *logstore_new(struct engine *e)
     return ls;
 }
 
+static bool is_known(void *arg, const char *name)
+{
+    return container_by_id(arg, name) != NULL;
+}
+
+void logstore_sweep(struct logstore *ls)
+{
+    size_t n = fs_sweep(ls->dir, is_known, ls->e);
+
+    if (n > 0)
+        log_info("state", "removed %zu logs of containers that are gone", n);
+}
+
 void logstore_free(struct logstore *ls)
 {
     if (ls == NULL)

@@ -24,6 +24,9 @@
  *   - else the invocation's answer: at once without an agent; for a helper command at most ENGINE_HELPER_GRACE_NS later; else
  *     when the agent has disconnected, at most ENGINE_AGENT_DISCONNECT_NS later.
  *
+ * A start by policy that fails goes back to BACK_OFF while the policy wants it: the cloud may be away for a while. REMOVING is
+ * in machine_remove.c.
+ *
  * A run that was ended here may still have an open invocation (open_run): a new run waits for its answer, since one
  * function instance takes one invocation at a time.
  *
@@ -43,6 +46,8 @@
 
 static void run_check(struct machine *m);
 static void start_failed(struct machine *m, const struct skl_error *err, int exit_code);
+static bool restart_wanted(const struct container *c, int code);
+static void begin_back_off(struct machine *m, bool long_run);
 
 /* ---- life ---- */
 
@@ -170,37 +175,6 @@ static void set_error(struct container *c, const char *text)
 
 static void on_driver_started(void *arg, const struct skl_error *err);
 static void on_process_started(void *arg, const struct skl_error *err, int exit_code);
-
-static void kill_done(void *arg, const struct skl_error *err)
-{
-    if (err != NULL)
-        log_warn("state", "container %.12s: its invocation could not be ended: %s", (const char *)arg, err->message);
-    engine_job_free(arg);
-}
-
-static void kill_invocation(const struct container *c, uint32_t run, int signo)
-{
-    struct plugin *p = machine_driver(c);
-    struct skl_kill_req req = {.size = sizeof(req), .signal = signo};
-    struct view view;
-    char *id;
-
-    if (p == NULL)
-        return;
-    id = engine_job_new(c->engine, ID_SIZE, NULL);
-    memcpy(id, c->id, ID_SIZE);
-    view_init(&view, c);
-    view.c.run = run;
-    req.container = &view.c;
-    plugin_kill(p, &req, engine_driver_timeout(c->engine, ENGINE_KILL_TIMEOUT_NS), kill_done, id);
-    view_fini(&view);
-}
-
-void machine_kill_late(struct container *c, uint32_t run)
-{
-    log_warn("state", "container %.12s: run %u began after it was given up", c->id, run);
-    kill_invocation(c, run, SIGKILL);
-}
 
 static int start_prepare(struct machine *m, struct skl_error *err)
 {
@@ -378,6 +352,7 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     struct engine *e = c->engine;
     bool was_restarting = c->status == CONTAINER_RESTARTING;
     struct skl_error why = m->abort != NULL ? *m->abort : *err; /* what asked for it, not how the parts put it */
+    bool again = was_restarting && list_empty(&m->ops) && why.kind != SKL_ERR_INVALID && restart_wanted(c, exit_code);
 
     timer_stop(&m->wait_timer);
     m->phase = PHASE_REST;
@@ -385,18 +360,20 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     set_error(c, why.message);
     if (was_restarting)
         c->finished = clock_wall();
-    container_set_status(c, m->before);
+    container_set_status(c, again ? CONTAINER_RESTARTING : m->before);
     machine_save(m);
     if (m->open_run != 0)
-        kill_invocation(c, c->run, SIGKILL);
+        machine_kill_invocation(c, c->run, SIGKILL);
     if (container_has_agent(c))
         e->runner->release(e->runner_ctx, c);
     log_run_end(c->log);
-    if (was_restarting)
+    if (was_restarting && !again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
     free(m->abort);
     m->abort = NULL;
     ops_start_failed(m, &why);
+    if (again) /* the cloud may be away for a while: the policy goes on */
+        begin_back_off(m, false);
     if (c->auto_remove && m->phase == PHASE_REST && list_empty(&m->ops))
         machine_remove(m, true);
     machine_settle(m);
@@ -433,11 +410,8 @@ static void die_events(struct container *c)
     volume_mount_events(c, "unmount");
 }
 
-static void begin_back_off(struct machine *m)
+static void begin_back_off(struct machine *m, bool long_run)
 {
-    struct container *c = m->c;
-    bool long_run = c->finished - c->started >= BACK_OFF_RESET_NS;
-
     m->back_off = long_run || m->back_off == 0 ? BACK_OFF_MIN_NS : m->back_off * 2;
     if (m->back_off > BACK_OFF_MAX_NS)
         m->back_off = BACK_OFF_MAX_NS;
@@ -485,7 +459,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     log_run_end(c->log);
     ops_run_ended(m);
     if (again)
-        begin_back_off(m);
+        begin_back_off(m, c->finished - c->started >= BACK_OFF_RESET_NS);
     else if (c->auto_remove && !removing && !by_hand && m->phase == PHASE_REST)
         machine_remove(m, true);
     machine_settle(m);
@@ -497,7 +471,7 @@ void machine_force_end(struct machine *m, int signo, const char *error)
     struct run_result r = {.code = 128 + SIGKILL, .error = error};
 
     if (m->open_run != 0 || m->resumed)
-        kill_invocation(m->c, m->c->run, signo);
+        machine_kill_invocation(m->c, m->c->run, signo);
     machine_run_end(m, &r);
 }
 
@@ -588,7 +562,7 @@ static void on_wait_timer(void *arg)
                                                      : "the invocation ended before the container's process was started");
     } else if (m->phase == PHASE_REST && m->open_run != 0) {
         log_warn("state", "container %.12s: the invocation of its last run does not end", m->c->id);
-        kill_invocation(m->c, m->open_run, SIGKILL);
+        machine_kill_invocation(m->c, m->open_run, SIGKILL);
         m->open_run = 0;
         machine_start(m);
     } else if (m->phase == PHASE_RUNNING && log_is_blocked(m->c->log)) {
@@ -777,7 +751,7 @@ void machine_cut_start(struct container *c)
 {
     struct machine *m = machine_get(c);
 
-    kill_invocation(c, c->run, SIGKILL);
+    machine_kill_invocation(c, c->run, SIGKILL);
     machine_save(m);
     machine_settle(m);
 }
@@ -786,8 +760,9 @@ void machine_start_by_policy(struct container *c, bool back_off)
 {
     struct machine *m = machine_get(c);
 
+    container_set_status(c, CONTAINER_RESTARTING);
     if (back_off)
-        begin_back_off(m);
+        begin_back_off(m, false);
     else
         machine_start(m);
 }

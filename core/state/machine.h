@@ -102,6 +102,7 @@ void machine_force_end(struct machine *m, int signo, const char *error);
 void machine_back_off_cancel(struct machine *m);
 void machine_remove(struct machine *m, bool volumes);
 void machine_save(struct machine *m); /* stores the state; tries again when that fails */
+void machine_kill_invocation(const struct container *c, uint32_t run, int signo); /* machine_kill.c */
 struct plugin *machine_driver(const struct container *c); /* NULL: not loaded */
 bool machine_acts_on_agent(const struct container *c, uint64_t cap); /* the driver's cap, and there can be an agent */
 

@@ -26,6 +26,7 @@ struct signal_call {
 
 static void op_free(struct op *op)
 {
+    engine_idle(op->c->engine);
     list_remove(&op->link);
     soon_cancel(&op->soon);
     timer_fini(&op->timer);
@@ -62,6 +63,7 @@ static struct op *op_new(struct container *c, enum op_kind kind, container_done_
     struct op *op = xcalloc(1, sizeof(*op));
 
     container_ref(c);
+    engine_busy(c->engine); /* an orderly end waits for what was begun */
     op->kind = kind;
     op->c = c;
     op->done = done;

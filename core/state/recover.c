@@ -193,6 +193,7 @@ void engine_recover(struct engine *e, bool prune, void (*done)(void *arg, const 
     soon_init(&r->soon, finish, r);
     r->result.removals = removals_resume(e);
     recover_containers(r);
+    logstore_sweep(e->logs);
     begin_lists(r);
     if (r->lists == 0)
         loop_soon(e->loop, &r->soon);

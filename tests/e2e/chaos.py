@@ -6,6 +6,7 @@ the other altogether, and nothing else may exist, here or in the cloud.
 
 SPDX-License-Identifier: Apache-2.0
 """
+import os
 import random
 import threading
 import time
@@ -188,6 +189,8 @@ class Chaos:
         known = {b.id for w in self.workers for b in w.boxes}
         assert set(listed) == known, f"nobody asked for {set(listed) - known}"
         self.check_volumes()
+        left = {d for w in ("logs", "staging") for d in os.listdir(os.path.join(self.house.state, w))} - known
+        assert not left, f"files of no container: {left}"
         names = {"skls-" + i[:12] for i in listed}
         wait_until(lambda: self.house.cloud.names() == names, "the cloud to hold what the daemon knows, and nothing else")
 

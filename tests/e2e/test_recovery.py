@@ -255,6 +255,37 @@ def test_an_orderly_end_waits_for_creates(slow):
     assert slow.api.inspect("late")["State"]["Status"] == "created"
 
 
+def test_an_orderly_end_waits_for_starts(images):
+    cloud = skl.Cloud(images, ["--cold-start-delay", "700ms"])
+    house = skl.Daemon(images, cloud=cloud)
+    try:
+        house.api.pull()
+        cid = house.api.create(Cmd=["sleep", "1000"])
+        seen = len(house.log())
+        c = begin(house, "POST", f"/containers/{cid}/start")
+        wait_until(lambda: "run 1 begins" in house.log()[seen:])
+        house.process.terminate()
+        assert c.head()[0] == 204
+        assert house.process.wait(skl.TIMEOUT) == 0
+        house.start()
+        assert house.api.inspect(cid)["State"]["Running"]
+        assert house.docker("exec", cid, "echo", "in").stdout == "in\n"
+    finally:
+        house.close()
+        cloud.close()
+
+
+def test_files_of_removed_containers_are_swept(house):
+    """What a daemon that was killed in a removal leaves on disk."""
+    cid, gone = house.api.create(), "f" * 64
+    for where in ("logs", "staging"):
+        os.makedirs(f"{house.state}/{where}/{gone}/x", exist_ok=True)
+        os.makedirs(f"{house.state}/{where}/{cid}", exist_ok=True)
+    restart(house)
+    for where in ("logs", "staging"):
+        assert os.listdir(f"{house.state}/{where}") == [cid]
+
+
 def test_a_half_done_start_is_undone(house):
     """kill -9 between the invocation and the start's answer."""
     api = house.api

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
+import skl
 from dockerapi import wait_until
-from gate import Bell
+from gate import Bell, Gate
 from test_recovery import lines, restart, run
 
 
@@ -146,6 +147,35 @@ def test_an_orderly_end_keeps_containers(house):
     assert api.inspect(cid)["State"]["Running"] and api.inspect(cid)["State"]["StartedAt"] == began
     assert runs(api, cid) == 1
     assert api.post(f"/containers/{cid}/stop?t=0").status == 204
+
+
+@pytest.fixture
+def gated(images, cloud):
+    """A house and the gate between it and its cloud."""
+    gate = Gate(cloud.url)
+    d = skl.Daemon(images, cloud=cloud, endpoint=gate.url)
+    d.api.pull()
+    yield d, gate
+    gate.open()
+    d.close()
+    gate.close()
+
+
+def test_the_cloud_is_away_when_the_daemon_starts(gated, bell):
+    """What runs is taken up without it; what is to be started is started when it is back."""
+    house, gate = gated
+    api = house.api
+    cid = run(api, "sh", "-c", f"echo run; {bell.wait}; echo end", Env=bell.env)
+    again = run(api, "sh", "-c", "echo run; exec sleep 1000", HostConfig=policy("always"))
+    api.post(f"/containers/{again}/stop?t=0")
+    gate.shut()
+    restart(house)
+    assert status(api, cid) == "running"
+    bell.ring()
+    assert api.wait(cid) == 0 and lines(api, cid) == [b"run", b"end"]
+    gate.open()
+    wait_until(lambda: runs(api, again) == 2)
+    assert api.remove(again).status == 204
 
 
 # ---- auto-remove ----

@@ -123,5 +123,28 @@ static void test_join(void)
     }
 }
 
-UNIT_MAIN("fs", UNIT(test_read_write), UNIT(test_errors), UNIT(test_mkdir_p), UNIT(test_remove_keeps_link_targets),
+static bool keep_a(void *arg, const char *name)
+{
+    ++*(int *)arg;
+    return name[0] == 'a';
+}
+
+static void test_sweep(void)
+{
+    CLEANUP(free_p) char *dir = tmp("sweep");
+    CLEANUP(free_p) char *a = fs_join(dir, "a"), *deep = fs_join(dir, "b/c/d"), *b = fs_join(dir, "b");
+    struct skl_error err = {0};
+    struct stat st;
+    int asked = 0;
+
+    UNIT_INT_EQ(fs_mkdir_p(deep, 0700, &err), 0);
+    UNIT_INT_EQ(fs_write_file_atomic(a, "x", 1, 0600, &err), 0);
+    UNIT_INT_EQ(fs_sweep(dir, keep_a, &asked), 1);
+    UNIT_INT_EQ(asked, 2);
+    CU_ASSERT(stat(a, &st) == 0 && stat(b, &st) < 0);
+    UNIT_INT_EQ(fs_sweep(deep, keep_a, &asked), 0); /* there is no such directory */
+    UNIT_INT_EQ(fs_remove_tree(dir, &err), 0);
+}
+
+UNIT_MAIN("fs", UNIT(test_sweep), UNIT(test_read_write), UNIT(test_errors), UNIT(test_mkdir_p), UNIT(test_remove_keeps_link_targets),
           UNIT(test_remove_deep), UNIT(test_join))

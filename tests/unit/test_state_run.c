@@ -419,6 +419,53 @@ static void test_on_failure(void)
     fake_fini(&f);
 }
 
+static bool in_second_run(void *arg)
+{
+    const struct container *c = arg;
+
+    return c->status == CONTAINER_RUNNING && c->run > 1;
+}
+
+static bool failed_twice(void *arg)
+{
+    return ((const struct container *)arg)->restart_count >= 2;
+}
+
+/* The cloud can't start it for a while: the policy goes on, and only a stop ends it. */
+static void test_policy_outlives_failed_starts(void)
+{
+    struct fake f;
+    struct container *c;
+    struct fake_result wait = {0}, stop = {0};
+
+    fake_init(&f, FAKE_CAPS, true);
+    c = fake_running(&f, "one", FAKE_CMD, "{\"RestartPolicy\":{\"Name\":\"always\"}}");
+    container_wait(c, WAIT_NOT_RUNNING, fake_wait_done, &wait);
+    f.host.fail_start = "503";
+    fake_exit(c, 1);
+    fake_spin(&f);
+    fake_run_ended(&f, c, SKL_END_EXIT, 1, NULL);
+    fake_run_until(&f, failed_twice, c);
+    UNIT_INT_EQ(c->status, CONTAINER_RESTARTING);
+    UNIT_STR_EQ(c->error, "503");
+    f.host.fail_start = NULL;
+    fake_run_until(&f, in_second_run, c);
+    UNIT_INT_EQ(wait.calls, 0);
+    UNIT_STR_EQ(c->error, "");
+    f.host.fail_start = "503";
+    fake_exit(c, 1);
+    fake_spin(&f);
+    fake_run_ended(&f, c, SKL_END_EXIT, 1, NULL);
+    fake_spin(&f);
+    container_stop(c, 0, CONTAINER_STOP_DEFAULT, fake_done, &stop);
+    fake_spin(&f);
+    UNIT_INT_EQ(stop.calls, 1);
+    UNIT_INT_EQ(c->status, CONTAINER_EXITED);
+    UNIT_INT_EQ(wait.calls, 1);
+    UNIT_STR_EQ(fake_events(&f), "die:1 start die:1 stop");
+    fake_fini(&f);
+}
+
 static void test_pause(void)
 {
     struct fake f;
@@ -570,6 +617,6 @@ static void test_removal_retried(void)
 UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_start_fails),
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
           UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
-          UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_pause), UNIT(test_recovery),
+          UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_policy_outlives_failed_starts), UNIT(test_pause), UNIT(test_recovery),
           UNIT(test_resource_gone), UNIT(test_stop_before_the_list),
           UNIT(test_removal_retried))
