@@ -102,7 +102,7 @@ static const struct http_stream_ops stream_ops = {
 /* ---- the handshake ---- */
 static void refuse(struct http_req *req, int status, const char *message)
 {
-    http_res_header(req, "Connection", "close");
+    http_res_close(req);
     if (status == 401)
         http_res_header(req, "WWW-Authenticate", "Bearer");
     if (status == 426)

@@ -226,6 +226,7 @@ struct http_req {
     bool paused;           /* the reader */
     bool gone_told;
     bool res_started, res_no_body, res_keep;
+    bool res_close;        /* the handler wants the connection to end */
     char *block;           /* the head's bytes */
     struct http_field fields[];
 };

@@ -62,7 +62,7 @@ static bool can_keep(struct http_req *req)
 {
     struct http_conn *c = req->conn;
 
-    if (client_says_close(req) || c->broken || c->eof || c->server->stopping)
+    if (client_says_close(req) || req->res_close || c->broken || c->eof || c->server->stopping)
         return false;
     /* A client that waits for 100 may send its body or not: nobody can tell. */
     if (req->expect == HTTP_EXPECT_CONTINUE && http_req_has_body(req))
@@ -82,6 +82,11 @@ void http_res_header(struct http_req *req, const char *name, const char *fmt, ..
     buf_vprintf(&req->headers, fmt, ap);
     va_end(ap);
     buf_puts(&req->headers, "\r\n");
+}
+
+void http_res_close(struct http_req *req)
+{
+    req->res_close = true;
 }
 
 static void put_number(struct buf *b, uint64_t v)

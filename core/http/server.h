@@ -85,6 +85,8 @@ bool http_req_has_body(const struct http_req *req);        /* chunked or Content
 int64_t http_req_content_length(const struct http_req *req); /* -1: chunked or none given */
 struct loop *http_req_loop(const struct http_req *req);
 struct http_server *http_req_server(const struct http_req *req);
+/* The response says `Connection: close`, and it is so: the connection ends with it. Before the head. */
+void http_res_close(struct http_req *req);
 bool http_req_is_http10(const struct http_req *req);
 /* A pointer for the handler's own use, and one for a router layer below it. */
 void http_req_set_user(struct http_req *req, void *user);

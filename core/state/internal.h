@@ -179,6 +179,7 @@ void waiters_woken_free(struct engine *e);
 
 /* stdin.c */
 void stdin_free(struct container *c);
+void stdin_run_begins(struct container *c); /* whoever is attached now feeds this run, and no later one */
 
 /* health.c */
 void health_derive(struct container *c, struct json_object *healthcheck);

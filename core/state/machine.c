@@ -284,6 +284,7 @@ static void enter_running(struct machine *m)
     c->oom = false;
     set_error(c, NULL);
     container_set_status(c, CONTAINER_RUNNING);
+    stdin_run_begins(c);
     machine_save(m);
     endpoints_event(c, "connect");
     volume_mount_events(c, "mount");

@@ -93,6 +93,9 @@ def run_client(spec, daemon, work):
     if left:
         result.failed.append(f"containers are left: {left}")
         daemon.docker("rm", "-f", *left)
+    volumes = daemon.docker("volume", "ls", "-q").stdout.split()
+    if volumes:  # act keeps its caches on purpose
+        daemon.docker("volume", "rm", "-f", *volumes)
     return result
 
 

@@ -20,6 +20,7 @@ e2e_files += tests/e2e/test_plugin_abi.py
 e2e_files += tests/e2e/test_plugin_faults.py
 e2e_files += tests/e2e/test_plugin_loader.py
 e2e_files += tests/e2e/test_plugin_null.py
+e2e_files += tests/e2e/test_link.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
