@@ -445,8 +445,8 @@ int image_add(struct engine *e, const struct image_spec *spec, struct image **re
     if (made) {
         i = image_new(e, id);
         image_fill(i, spec);
-        set_text(&i->origin, names.shown);
     }
+    set_text(&i->origin, names.shown);
     i->tagged = clock_wall();
     rc = store_begin(e->store, err);
     if (rc == 0) {

@@ -176,10 +176,12 @@ class Stream:
         return json.loads(line) if line.strip() else None
 
     def read(self):
+        pieces = [self.data]
+        self.data = b""
         while self._more():
-            pass
-        out, self.data = self.data, b""
-        return out
+            pieces.append(self.data)
+            self.data = b""
+        return b"".join(pieces)
 
     def close(self):
         self.conn.close()

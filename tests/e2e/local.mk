@@ -22,6 +22,7 @@ e2e_files += tests/e2e/test_plugin_loader.py
 e2e_files += tests/e2e/test_plugin_null.py
 e2e_files += tests/e2e/test_link.py
 e2e_files += tests/e2e/test_recovery.py
+e2e_files += tests/e2e/test_registry.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
 e2e_files += tests/e2e/test_state_disk.py

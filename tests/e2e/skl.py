@@ -263,6 +263,11 @@ class Daemon:
             fields = dict(line.split(":", 1) for line in f)
         return tuple(int(fields[k].split()[0]) * 1024 for k in ("VmRSS", "VmHWM"))
 
+    def sanitized(self):
+        """ASan keeps freed memory for a while: sizes say nothing then."""
+        with open(f"/proc/{self.process.pid}/maps") as f:
+            return "libasan" in f.read()
+
     def fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 

@@ -136,12 +136,12 @@ def test_each_number_once_and_in_order(through, bad):
 
 
 def strip(data):
-    out = b""
-    while data:
-        n = int.from_bytes(data[4:8], "big")
-        out += data[8:8 + n]
-        data = data[8 + n:]
-    return out
+    out, at = [], 0
+    while at < len(data):
+        n = int.from_bytes(data[at + 4:at + 8], "big")
+        out.append(data[at + 8:at + 8 + n])
+        at += 8 + n
+    return b"".join(out)
 
 
 def test_stdin_survives_cuts(through):
@@ -337,5 +337,5 @@ def test_much_output_to_a_slow_reader(daemon, api, way):
         assert data == b"x" * len(data)
         got += len(data)
     assert got == SIZE
-    assert daemon.rss()[0] - before < 24 << 20
+    assert daemon.sanitized() or daemon.rss()[0] - before < 8 << 20
     api.remove(cid)
