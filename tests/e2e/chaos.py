@@ -24,8 +24,8 @@ class Cut(Exception):
 
 
 class Box:
-    def __init__(self, name, cmd):
-        self.names, self.cmd, self.id = {name}, cmd, None
+    def __init__(self, name, cmd, auto=False):
+        self.names, self.cmd, self.auto, self.id = {name}, cmd, auto, None  # auto: --rm
         self.there, self.running, self.code = DOUBT, False, None
 
     @property
@@ -84,9 +84,10 @@ class Worker:
             self.remove()
             return
         code = self.random.randrange(0, 100)
-        box = Box(self.fresh_name("box"), self.random.choice([COUNT, f"echo 0; exit {code}"]))
+        box = Box(self.fresh_name("box"), self.random.choice([COUNT, f"echo 0; exit {code}"]), self.random.random() < 0.2)
         self.boxes.append(box)
-        body = {"Image": "busybox", "Cmd": ["sh", "-c", box.cmd], "Labels": {"name": box.name}, "Volumes": {"/data": {}}}
+        body = {"Image": "busybox", "Cmd": ["sh", "-c", box.cmd], "Labels": {"name": box.name}, "Volumes": {"/data": {}},
+                "HostConfig": {"AutoRemove": box.auto}}
         box.id = self.ask("POST", f"/containers/create?name={box.name}", body, [201]).json["Id"]
         box.there = True
 
@@ -103,13 +104,30 @@ class Worker:
         if box is None:
             return
         box.running, box.code = DOUBT, None
+        if box.auto:
+            self.run_away(box)
+            return
         self.ask("POST", f"/containers/{box.id}/start", None, [204])
         box.code = self.ask("POST", f"/containers/{box.id}/wait", None, [200]).json["StatusCode"]
         box.running = False
         assert box.code == int(box.cmd.split()[-1]), box.cmd
 
+    def run_away(self, box):
+        """As docker run --rm: it is gone when the wait is answered."""
+        box.there = DOUBT
+        try:
+            waiting = self.api.open("POST", f"/containers/{box.id}/wait?condition=removed")
+            self.ask("POST", f"/containers/{box.id}/start", None, [204])
+            code = (waiting.json() or {}).get("StatusCode")
+        except (OSError, EOFError, ValueError):
+            raise Cut() from None
+        if code is None:
+            raise Cut()
+        assert code == int(box.cmd.split()[-1]), box.cmd
+        self.boxes.remove(box)
+
     def kill(self):
-        box = self.pick(lambda b: b.running)
+        box = self.pick(lambda b: b.running and not b.auto)
         if box is None:
             return
         box.running = DOUBT
@@ -187,7 +205,8 @@ class Chaos:
                 self.check_box(w, box, listed)
             self.check_things(w)
         known = {b.id for w in self.workers for b in w.boxes}
-        assert set(listed) == known, f"nobody asked for {set(listed) - known}"
+        listed = {c["Id"] for c in self.api.get("/containers/json?all=1").json}
+        assert listed == known, f"nobody asked for {listed - known}"
         self.check_volumes()
         left = {d for w in ("logs", "staging") for d in os.listdir(os.path.join(self.house.state, w))} - known
         assert not left, f"files of no container: {left}"
@@ -201,12 +220,24 @@ class Chaos:
             assert box.there is DOUBT, f"{box.names}: an acknowledged container is gone"
             w.boxes.remove(box)
             return
+        if box.auto and box.cmd != COUNT and box.running is DOUBT and self.goes_by_itself(box):
+            w.boxes.remove(box)
+            return
         box.there = True
         seen = self.api.inspect(box.id)
         assert seen["Name"][1:] in box.names, (seen["Name"], box.names)
         box.names = {seen["Name"][1:]}
         assert seen["Config"]["Labels"]["name"] and seen["Config"]["Cmd"] == ["sh", "-c", box.cmd]
         self.check_run(box, seen["State"])
+
+    def goes_by_itself(self, box):
+        """A --rm container whose start was in doubt: never begun, or on its way out."""
+        def settled():
+            answer = self.api.get(f"/containers/{box.id}/json")
+            return answer.status == 404 or answer.json["State"]["Status"] == "created"
+
+        wait_until(settled, "a container to remove itself")
+        return self.api.get(f"/containers/{box.id}/json").status == 404
 
     def check_run(self, box, state):
         if box.cmd == COUNT and box.running is not DOUBT:

@@ -37,13 +37,19 @@ def logs(api, cid, query="stdout=1"):
     return api.get(f"/containers/{cid}/logs?{query}").body
 
 
+def stdout_of(body):
+    """What the frames carry (they are all of one stream)."""
+    at, pieces = 0, []
+    while at < len(body):
+        n = int.from_bytes(body[at + 4:at + 8], "big")
+        pieces.append(body[at + 8:at + 8 + n])
+        at += 8 + n
+    return b"".join(pieces)
+
+
 def lines(api, cid):
     """The whole lines that a TTY-less container wrote to stdout."""
-    body, out = logs(api, cid), b""
-    while body:
-        n = int.from_bytes(body[4:8], "big")
-        out, body = out + body[8:8 + n], body[8 + n:]
-    return out.split(b"\n")[:-1]
+    return stdout_of(logs(api, cid)).split(b"\n")[:-1]
 
 
 def is_count(got):
@@ -102,6 +108,60 @@ def test_a_burst_while_the_daemon_is_away(house, bell):
     assert lines(api, cid) == [b"go"] + [b"%d" % i for i in range(1, 20001)]
 
 
+def test_a_torrent_over_three_daemons(house):
+    """Megabytes, as fast as they come, through rotation and kill -9: complete where nothing was rotated away."""
+    api = house.api
+    limits = {"LogConfig": {"Type": "json-file", "Config": {"max-size": "200k", "max-file": "3"}}}
+    last = 2_000_000
+    whole = run(api, "seq", "1", str(last))
+    part = run(api, "seq", "1", str(last), HostConfig=limits)
+    for _ in range(3):
+        had = logs(api, whole, "stdout=1&tail=1")
+        wait_until(lambda: logs(api, whole, "stdout=1&tail=1") != had or not api.inspect(whole)["State"]["Running"])
+        restart(house)
+    assert api.wait(whole) == 0 and api.wait(part) == 0
+    assert lines(api, whole) == [b"%d" % i for i in range(1, last + 1)]
+    got = lines(api, part)
+    assert len(got) > 1000 and got[1:] == [b"%d" % i for i in range(last + 2 - len(got), last + 1)]
+
+
+def test_everything_is_told_the_same_after_kill_9(house):
+    """What inspect and the lists say of all there is, to the byte."""
+    api = house.api
+    api.post("/images/busybox/tag?repo=other.example/box&tag=v1")
+    api.post("/volumes/create", {"Name": "data", "Labels": {"K": "v \u00e9"}, "DriverOpts": {"o": "x"}})
+    net = api.post("/networks/create", {"Name": "mesh", "Labels": {"a": "b"}, "Options": {"x": "y"}, "Internal": True,
+                                        "IPAM": {"Config": [{"Subnet": "10.77.0.0/24", "Gateway": "10.77.0.1"}]}}).json["Id"]
+    full = api.create(name="full", Cmd=["sh", "-c", "exit 3"], Env=["A=b c", "E="], User="1:2", WorkingDir="/tmp", Hostname="h",
+                      Labels={"Some/Key": "value\nwith lines", "empty": ""}, ExposedPorts={"80/tcp": {}}, StopSignal="SIGINT",
+                      StopTimeout=7, Volumes={"/anon": {}}, Healthcheck={"Test": ["NONE"]},
+                      HostConfig={"Binds": ["data:/d:ro"], "NetworkMode": "mesh", "PortBindings": {"80/tcp": [{"HostPort": "8080"}]},
+                                  "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 1}, "Memory": 1 << 28,
+                                  "ExtraHosts": ["x:1.2.3.4"], "Dns": ["8.8.8.8"], "CapAdd": ["NET_ADMIN"]})
+    plain = api.create(name="plain", Tty=True, OpenStdin=True)
+    assert api.post(f"/networks/{net}/connect", {"Container": plain, "EndpointConfig": {"Aliases": ["p", "q"]}}).status == 200
+    assert api.post(f"/networks/bridge/disconnect", {"Container": plain}).status == 200
+    assert api.post(f"/containers/{plain}/update", {"RestartPolicy": {"Name": "unless-stopped"}, "Memory": 1 << 27}).status == 200
+    assert api.post(f"/containers/{plain}/rename?name=renamed").status == 204
+    api.start(full)
+    assert api.wait(full) == 3
+
+    def told():
+        paths = [f"/containers/{full}/json?size=1", f"/containers/{plain}/json", "/containers/json?all=1&size=1", f"/networks/{net}?verbose=1",
+                 "/networks", "/volumes", "/volumes/data", "/images/json?all=1", "/images/busybox/json", "/images/busybox/history"]
+        return {p: api.get(p).json for p in paths}
+
+    before, info = told(), api.get("/info").json
+    for end in (house.kill9, house.stop):
+        end()
+        house.start()
+        after = told()
+        for path in before:
+            assert after[path] == before[path], path
+        now = api.get("/info").json
+        assert all(now[k] == info[k] for k in ("ID", "Containers", "ContainersStopped", "Images", "Driver", "Name"))
+
+
 def test_followers_attach_again_where_they_want(house):
     api = house.api
     cid = run(api, "sh", "-c", COUNT)
@@ -114,11 +174,7 @@ def test_followers_attach_again_where_they_want(house):
         got, follow.data = got + follow.data, b""
     api.post(f"/containers/{cid}/kill")
     got += follow.read()
-    text = b""
-    while got:
-        n = int.from_bytes(got[4:8], "big")
-        text, got = text + got[8:8 + n], got[8 + n:]
-    is_count(text.split(b"\n")[:-1])
+    is_count(stdout_of(got).split(b"\n")[:-1])
 
 
 def test_exec_and_signals_reach_a_container_of_an_earlier_daemon(house):
