@@ -1,2 +1,2 @@
 # docs
-dist_doc_DATA += docs/google.md
+dist_doc_DATA += docs/google.md docs/writing-a-driver.md

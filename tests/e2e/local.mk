@@ -18,6 +18,7 @@ e2e_files += tests/e2e/test_archive.py
 e2e_files += tests/e2e/drivers.py
 e2e_files += tests/e2e/test_plugin_abi.py
 e2e_files += tests/e2e/test_plugin_faults.py
+e2e_files += tests/e2e/test_plugin_guide.py
 e2e_files += tests/e2e/test_plugin_loader.py
 e2e_files += tests/e2e/test_plugin_null.py
 e2e_files += tests/e2e/test_link.py
