@@ -1,1 +1,12 @@
-# man
+# man: pages from scdoc sources, where scdoc is. The paths of this installation are filled in.
+man_pages = man/sockerlessd.8 man/sockerless-agent.8 man/sockerless-gcp-simulator.8 man/sockerless.json.5 \
+	man/sockerless-driver.7
+EXTRA_DIST += $(man_pages:=.scd)
+if HAVE_SCDOC
+nodist_man_MANS = $(man_pages)
+CLEANFILES += $(man_pages)
+endif
+
+$(man_pages): %: %.scd Makefile
+	$(AM_V_GEN)$(MKDIR_P) man && $(SED) -e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@driverdir[@]|$(driverdir)|g' \
+	    -e 's|@localstatedir[@]|$(localstatedir)|g' $< > $@.in && $(SCDOC) < $@.in > $@.tmp && rm $@.in && mv $@.tmp $@

@@ -139,10 +139,11 @@ def merged(a, b):
 
 class Daemon:
     def __init__(self, images, simulator=True, config=None, args=(), env=None, start=True, cloud=None, state=None,
-                 endpoint=None):
+                 endpoint=None, program=None):
         self.dir = tempfile.mkdtemp(prefix="skl-")
         self.images, self.simulator, self.args = images, simulator and cloud is None, list(args)
         self.cloud = cloud
+        self.program = program        # None: the build tree's
         self.faults_expected = False  # of the driver
         if cloud is not None:
             port = free_port()
@@ -165,7 +166,7 @@ class Daemon:
             self.start()
 
     def command(self):
-        argv = [program("sockerlessd"), "--host", self.host, "--state-dir", self.state, "--driver-dir",
+        argv = [self.program or program("sockerlessd"), "--host", self.host, "--state-dir", self.state, "--driver-dir",
                 os.path.join(BUILD, "plugins"), "--log-level", "debug"]
         if self.simulator:
             argv += ["--simulator", "--simulator-images", self.images]
