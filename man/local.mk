@@ -7,6 +7,7 @@ nodist_man_MANS = $(man_pages)
 CLEANFILES += $(man_pages)
 endif
 
+# Filled in behind scdoc: to it a path's _ would be markup.
 $(man_pages): %: %.scd Makefile
-	$(AM_V_GEN)$(MKDIR_P) man && $(SED) -e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@driverdir[@]|$(driverdir)|g' \
-	    -e 's|@localstatedir[@]|$(localstatedir)|g' $< > $@.in && $(SCDOC) < $@.in > $@.tmp && rm $@.in && mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) man && $(SCDOC) < $< > $@.in && $(SED) -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+	    -e 's|@driverdir[@]|$(driverdir)|g' -e 's|@localstatedir[@]|$(localstatedir)|g' $@.in > $@.tmp && rm $@.in && mv $@.tmp $@
