@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "http/http-internal.h"
+#include "http/tls.h"
 
 #define LISTEN_BACKLOG 1024
 
@@ -29,6 +30,7 @@ void listener_free(struct http_listener *l)
     if (l->path != NULL && stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
         (void)unlink(l->path);
     free(l->path);
+    tls_ctx_free(l->tls);
     free(l);
 }
 
@@ -110,7 +112,7 @@ static struct http_listener *add(struct http_server *s, int fd, struct ssl_ctx_s
     evutil_make_socket_closeonexec(fd);
     l->server = s;
     l->fd = fd;
-    l->tls = tls;
+    l->tls = tls_ctx_ref(tls);
     l->is_unix = getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.ss_family == AF_UNIX;
     l->ev = event_new(loop_base(s->loop), fd, EV_READ | EV_PERSIST, on_accept, l);
     event_add(l->ev, NULL);

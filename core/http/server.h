@@ -58,7 +58,7 @@ void http_server_free(struct http_server *s);       /* closes everything */
 
 /* ---- listeners ---- */
 struct ssl_ctx_st;
-/* Takes fd (already listening). tls may be NULL. */
+/* Takes fd (already listening). tls may be NULL; a reference of its own is kept. */
 int http_server_add_fd(struct http_server *s, int fd, struct ssl_ctx_st *tls, struct skl_error *err);
 /* "127.0.0.1", port 0 picks a free one; ret_port may be NULL. */
 int http_server_add_tcp(struct http_server *s, const char *addr, uint16_t port, struct ssl_ctx_st *tls,

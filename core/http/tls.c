@@ -65,6 +65,13 @@ struct ssl_ctx_st *tls_server_ctx_new(const char *cert_file, const char *key_fil
     return ctx;
 }
 
+struct ssl_ctx_st *tls_ctx_ref(struct ssl_ctx_st *ctx)
+{
+    if (ctx != NULL)
+        SSL_CTX_up_ref(ctx);
+    return ctx;
+}
+
 void tls_ctx_free(struct ssl_ctx_st *ctx)
 {
     SSL_CTX_free(ctx);

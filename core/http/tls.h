@@ -16,5 +16,6 @@ struct ssl_ctx_st;
 struct ssl_ctx_st *tls_server_ctx_new(const char *cert_file, const char *key_file, const char *ca_file,
                                       bool verify, struct skl_error *err);
 void tls_ctx_free(struct ssl_ctx_st *ctx);
+struct ssl_ctx_st *tls_ctx_ref(struct ssl_ctx_st *ctx); /* one more owner; NULL in, NULL out */
 
 #endif

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import dockerapi
 import skl
 
 
@@ -65,3 +66,21 @@ def api(daemon):
 @pytest.fixture
 def docker(daemon):
     return daemon.docker
+
+
+# ---- how much of Docker's specification the tests saw: from all workers ----
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["covered"] = [list(key) for key in dockerapi.SPEC.covered]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for method, name in getattr(node, "workeroutput", {}).get("covered", []):
+        dockerapi.SPEC.covered.setdefault((method, name), set())
+
+
+def pytest_terminal_summary(terminalreporter):
+    if dockerapi.SPEC.covered:
+        parts = [f"{group} {got}/{total}" for group, (got, total) in sorted(dockerapi.SPEC.report().items())]
+        terminalreporter.write_line("operations of Docker's specification seen: " + ", ".join(parts))
