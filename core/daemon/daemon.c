@@ -269,6 +269,14 @@ static void on_simulator_ready(void *arg, uint16_t port, const struct skl_error 
         come_up(d);
 }
 
+static void on_simulator_again(void *arg)
+{
+    struct skl_daemon *d = arg;
+
+    if (!d->stopping && d->chain != NULL)
+        engine_ask_resources(d->engine);
+}
+
 /* Until the drivers are loaded agents are turned away: they dial again. */
 static void on_agents_request(struct http_req *req, void *arg)
 {
@@ -317,7 +325,10 @@ static int begin(struct skl_daemon *d, struct skl_error *err)
         return 0;
     }
     d->simulator = simulator_start(d->loop, d->config, on_simulator_ready, d, err);
-    return d->simulator != NULL ? 0 : -1;
+    if (d->simulator == NULL)
+        return -1;
+    simulator_on_again(d->simulator, on_simulator_again);
+    return 0;
 }
 
 int daemon_run(struct config *config, const struct config_args *args)

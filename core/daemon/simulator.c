@@ -43,6 +43,7 @@ struct simulator {
     uint16_t port;   /* 0: not ready */
     int64_t deadline;
     void (*ready)(void *arg, uint16_t port, const struct skl_error *err);
+    void (*again)(void *arg);
     void *arg;
     void (*gone)(void *arg); /* stopping */
     void *gone_arg;
@@ -154,6 +155,11 @@ struct simulator *simulator_start(struct loop *loop, const struct config *config
     return s;
 }
 
+void simulator_on_again(struct simulator *s, void (*again)(void *arg))
+{
+    s->again = again;
+}
+
 /* ---- its life ---- */
 static void report(struct simulator *s, const struct skl_error *err)
 {
@@ -166,6 +172,8 @@ static void report(struct simulator *s, const struct skl_error *err)
         log_error("simulator", "%s", err->message);
     if (ready != NULL)
         ready(s->arg, s->port, err);
+    else if (err == NULL && s->again != NULL)
+        s->again(s->arg);
 }
 
 static void on_poll(void *arg)

@@ -21,6 +21,8 @@ struct simulator;
 struct simulator *simulator_start(struct loop *loop, const struct config *config,
                                   void (*ready)(void *arg, uint16_t port, const struct skl_error *err), void *arg,
                                   struct skl_error *err);
+/* again(arg), with the arg of ready: it died and was started again. What it held is gone. */
+void simulator_on_again(struct simulator *s, void (*again)(void *arg));
 /* SIGTERM; gone(arg) once it has ended (SIGKILL after SIMULATOR_STOP_NS). The object is gone then. */
 #define SIMULATOR_STOP_NS (INT64_C(10) * 1000000000)
 void simulator_stop(struct simulator *s, void (*gone)(void *arg), void *arg);

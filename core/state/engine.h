@@ -101,6 +101,9 @@ struct engine_recovery {
  * orphans. done may be NULL. */
 void engine_recover(struct engine *e, bool prune, void (*done)(void *arg, const struct engine_recovery *r), void *arg);
 
+/* The clouds may have lost what they had: asks for their lists. Runs whose resource is gone end, starts make it anew. */
+void engine_ask_resources(struct engine *e);
+
 /* Orderly end: no operation is accepted any more (UNAVAILABLE), containers stay as they are, creates in
  * progress are waited for, at most ENGINE_SHUTDOWN_NS. */
 void engine_shutdown(struct engine *e, void (*done)(void *arg), void *arg);

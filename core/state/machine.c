@@ -744,7 +744,7 @@ void machine_resource_known(struct container *c)
         return;
     if (m->phase == PHASE_START_DRIVER && m->start_call == NULL && m->abort == NULL)
         go_on_with_start(m);
-    else if (m->phase == PHASE_RUNNING && c->resource == RESOURCE_GONE && m->resumed && !m->agent_up)
+    else if (m->phase == PHASE_RUNNING && c->resource == RESOURCE_GONE && (m->resumed || m->answer.valid) && !m->agent_up)
         machine_run_end(m, &r);
 }
 

@@ -25,6 +25,7 @@
 struct recovery {
     struct engine *e;
     bool prune;
+    bool quiet;        /* only the lists are asked for */
     size_t lists;      /* still to come */
     struct engine_recovery result;
     void (*done)(void *arg, const struct engine_recovery *r);
@@ -65,6 +66,11 @@ static bool starts_by_policy(const struct container *c)
     return c->restart_policy == RESTART_ALWAYS || (c->restart_policy == RESTART_UNLESS_STOPPED && !c->manually_stopped);
 }
 
+static void doubt_resource(struct container *c)
+{
+    c->resource = (engine_caps(c->engine, c) & SKL_CAP_LIST) != 0 ? RESOURCE_UNKNOWN : RESOURCE_THERE;
+}
+
 static void recover_container(struct recovery *r, struct container *c)
 {
     if (!c->visible) {
@@ -73,7 +79,7 @@ static void recover_container(struct recovery *r, struct container *c)
         return;
     }
     r->result.containers++;
-    c->resource = (engine_caps(c->engine, c) & SKL_CAP_LIST) != 0 ? RESOURCE_UNKNOWN : RESOURCE_THERE;
+    doubt_resource(c);
     if (c->was_starting) {
         c->was_starting = false;
         machine_cut_start(c);
@@ -103,7 +109,8 @@ static void finish(void *arg)
 {
     struct recovery *r = arg;
 
-    log_info("state", "%zu containers, %zu of them running; %zu half-done creates undone, %zu deletions pending, %zu orphans%s",
+    if (!r->quiet)
+        log_info("state", "%zu containers, %zu of them running; %zu half-done creates undone, %zu deletions pending, %zu orphans%s",
              r->result.containers, r->result.running, r->result.rolled_back, r->result.removals, r->result.orphans,
              r->result.orphans > 0 && !r->prune ? " (--prune-orphans deletes them)" : "");
     if (r->done != NULL)
@@ -182,19 +189,41 @@ static void recovery_fini(void *job)
     soon_cancel(&((struct recovery *)job)->soon);
 }
 
-void engine_recover(struct engine *e, bool prune, void (*done)(void *arg, const struct engine_recovery *r), void *arg)
+static struct recovery *recovery_new(struct engine *e)
 {
     struct recovery *r = engine_job_new(e, sizeof(*r), recovery_fini);
 
     r->e = e;
+    soon_init(&r->soon, finish, r);
+    return r;
+}
+
+static void ask(struct recovery *r)
+{
+    begin_lists(r);
+    if (r->lists == 0)
+        loop_soon(r->e->loop, &r->soon);
+}
+
+void engine_ask_resources(struct engine *e)
+{
+    struct recovery *r = recovery_new(e);
+
+    r->quiet = true;
+    CONTAINER_FOREACH(c, e)
+        doubt_resource(c);
+    ask(r);
+}
+
+void engine_recover(struct engine *e, bool prune, void (*done)(void *arg, const struct engine_recovery *r), void *arg)
+{
+    struct recovery *r = recovery_new(e);
+
     r->prune = prune;
     r->done = done;
     r->arg = arg;
-    soon_init(&r->soon, finish, r);
     r->result.removals = removals_resume(e);
     recover_containers(r);
     logstore_sweep(e->logs);
-    begin_lists(r);
-    if (r->lists == 0)
-        loop_soon(e->loop, &r->soon);
+    ask(r);
 }

@@ -416,7 +416,26 @@ def test_a_second_daemon_on_the_state_directory_refuses(house):
     assert house.api.get("/_ping").status == 200
 
 
-# ---- the simulator ends with the daemon ----
+# ---- the simulator ends with the daemon, or by itself ----
+def test_the_embedded_simulator_dies(fresh):
+    api = fresh.api
+    cid = run(api, "sh", "-c", "echo run; exec sleep 1000")
+    always = run(api, "sh", "-c", "echo run; exec sleep 1000", HostConfig={"RestartPolicy": {"Name": "always"}})
+    idle = api.create(Cmd=["true"])
+    wait_until(lambda: lines(api, cid) == [b"run"] and lines(api, always) == [b"run"])
+    os.kill(skl.simulators_of(fresh.state)[0][0], 9)
+    assert api.wait(cid) == 137
+    wait_until(lambda: lines(api, always) == [b"run", b"run"])
+    assert "resource" in api.inspect(cid)["State"]["Error"]
+    api.start(cid)
+    api.start(idle)
+    assert api.wait(idle) == 0
+    assert fresh.docker("exec", cid, "echo", "in").stdout == "in\n"
+    for c in (cid, always, idle):
+        assert api.remove(c).status == 204
+    wait_until(lambda: fresh.functions() == [])
+
+
 def test_with_the_embedded_simulator(fresh):
     api = fresh.api
     cid = run(api, "sh", "-c", "echo run; exec sleep 1000")
