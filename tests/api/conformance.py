@@ -53,6 +53,12 @@ class Spec:
                 return name, ops[method.lower()]
         return None, None
 
+    def note(self, method, path, status):
+        """Seen, but not checked: streams and hijacked connections."""
+        name, op = self.find(method, path)
+        if op is not None:
+            self.covered.setdefault((method.upper(), name), set()).add(status)
+
     def check(self, method, path, status, body):
         """body: the decoded JSON, or None when there was none (or it is a stream)."""
         name, op = self.find(method, path)
@@ -132,6 +138,10 @@ class Spec:
     def _boolean(self, schema, v, where):
         if not isinstance(v, bool):
             raise Mismatch(f"{where}: {v!r} is not a boolean")
+
+    def missing(self):
+        return [(method.upper(), name) for _, name, ops in self.routes for method in ops
+                if method in ("get", "post", "put", "delete", "head") and (method.upper(), name) not in self.covered]
 
     def report(self):
         """(covered, all) operations by first path segment."""

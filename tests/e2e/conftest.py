@@ -84,3 +84,5 @@ def pytest_terminal_summary(terminalreporter):
     if dockerapi.SPEC.covered:
         parts = [f"{group} {got}/{total}" for group, (got, total) in sorted(dockerapi.SPEC.report().items())]
         terminalreporter.write_line("operations of Docker's specification seen: " + ", ".join(parts))
+        missing = [f"{method} {name}" for method, name in dockerapi.SPEC.missing() if name.split("/")[1] in ("containers", "exec", "images", "networks", "volumes")]
+        terminalreporter.write_line("not seen: " + (", ".join(missing) or "none"))

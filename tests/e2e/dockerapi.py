@@ -228,6 +228,7 @@ class Api:
             if conn is None:
                 c.close()
         answer = Answer(status, reason, heads, data)
+        SPEC.note(method, urllib.parse.unquote(path), status)
         if check:
             self._check(method, path, answer)
         return answer
@@ -260,6 +261,7 @@ class Api:
         c = self.connect(timeout)
         c.send(self.request_bytes(method, path, body, headers))
         status, _, heads = c.head()
+        SPEC.note(method, path, status)
         return Stream(c, status, heads)
 
     def hijack(self, method, path, body=None, upgrade=True, headers=None, expect=None, timeout=TIMEOUT):
@@ -269,6 +271,7 @@ class Api:
         extra.update(headers or {})
         c.send(self.request_bytes(method, path, body, extra))
         c.status, c.reason, c.headers = c.head()
+        SPEC.note(method, path, c.status)
         want = expect or (101 if upgrade else 200)
         if c.status != want:
             raise AssertionError(f"{method} {path}: {c.status} {c.body(method, c.status, c.headers)!r}")

@@ -168,3 +168,14 @@ def test_version_and_info(api):
     assert json.dumps(i["RegistryConfig"]["IndexConfigs"])
     for opt in i["SecurityOptions"]:
         assert all("=" in part for part in opt.split(",")), opt
+
+
+@pytest.mark.parametrize("method,path", [
+    ("GET", "/images/get?names=busybox"), ("POST", "/commit?container=x"), ("PUT", "/volumes/x?version=1"), ("POST", "/session"),
+    ("POST", "/containers/create"), ("GET", "/plugins/x/json"), ("POST", "/plugins/x/enable"), ("GET", "/nodes"), ("GET", "/tasks"), ("POST", "/swarm/init"),
+    ("GET", "/services"), ("GET", "/secrets"), ("GET", "/configs"), ("POST", "/plugins/pull?remote=x"),
+])
+def test_every_operation_answers_json_at_once(api, method, path):
+    """What can't be done here says so, with a message and a status of Docker's."""
+    a = api.request(method, path, check=False)
+    assert a.status >= 400 and a.message, a

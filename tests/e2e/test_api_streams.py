@@ -462,3 +462,37 @@ def test_logs_driver_none(api, box):
     cid = box("echo", "x", HostConfig={"LogConfig": {"Type": "none"}})
     a = api.get(f"/containers/{cid}/logs?stdout=1")
     assert a.status == 501 and "does not support reading" in a.message
+
+
+# ---- top, stats ----
+def test_top(api, sleeper):
+    a = api.get(f"/containers/{sleeper}/top")
+    assert a.json["Titles"] == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+    assert any(p[-1].startswith(("sleep", "tail")) for p in a.json["Processes"])
+    assert api.get(f"/containers/{sleeper}/top?ps_args=aux").json["Titles"][0] == "USER"
+    assert api.get(f"/containers/{sleeper}/top?ps_args=-o%20pid,comm").json["Titles"] == ["PID", "COMMAND"]
+    assert api.get(f"/containers/{sleeper}/top?ps_args=--nope").status >= 400
+    created = api.create(Cmd=["true"])
+    assert api.get(f"/containers/{created}/top").status == 409
+    api.remove(created)
+    assert api.get("/containers/nosuch/top").status == 404
+
+
+def test_stats(api, sleeper):
+    s = wait_until(lambda: [s for s in [api.get(f"/containers/{sleeper}/stats?stream=0&one-shot=1").json] if s["memory_stats"]["usage"]], "a sample")[0]
+    assert s["id"] == sleeper and s["name"].startswith("/") and s["memory_stats"]["usage"] > 0 and s["cpu_stats"]["online_cpus"] >= 1
+    assert s["pids_stats"]["current"] >= 1 and s["cpu_stats"]["cpu_usage"]["total_usage"] >= 0 and s["precpu_stats"]["cpu_usage"]["total_usage"] == 0
+    s = api.get(f"/containers/{sleeper}/stats?stream=0").json
+    assert s["precpu_stats"]["system_cpu_usage"] > 0 and s["cpu_stats"]["system_cpu_usage"] >= s["precpu_stats"]["system_cpu_usage"]
+    with api.open("GET", f"/containers/{sleeper}/stats") as stream:
+        first, second = stream.json(), stream.json()
+        assert first["read"] < second["read"] and second["preread"] == first["read"]
+    assert api.get("/containers/nosuch/stats?stream=0").status == 404
+
+
+def test_stats_of_what_does_not_run(api):
+    """The CLI's `docker stats` keeps its row: zeros, and the ID and name."""
+    cid = api.create(Cmd=["true"])
+    s = api.get(f"/containers/{cid}/stats?stream=0").json
+    assert s["id"] == cid and s["read"].startswith("0001-01-01")
+    api.remove(cid)
