@@ -25,6 +25,7 @@ uninstall-local:
 # Debian packages, in deb/. They are built apart, with Debian's paths and without instruments, whatever this tree is.
 deb:
 	$(SHELL) $(top_srcdir)/contrib/debian/mkdeb '$(abs_top_srcdir)' '$(abs_top_builddir)/deb' '$(PACKAGE_VERSION)'
+CLEANFILES += e2e-make.lock
 clean-local:
 	rm -rf deb
 .PHONY: deb

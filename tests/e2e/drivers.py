@@ -5,6 +5,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import fcntl
 import os
 import re
 import shlex
@@ -17,13 +18,17 @@ STRICT = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-g", "-O1"]
 
 
 def run(argv, **kw):
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=skl.TIMEOUT, **kw)
+    kw.setdefault("timeout", skl.TIMEOUT)
+    done = subprocess.run(argv, capture_output=True, text=True, **kw)
     assert done.returncode == 0, f"{shlex.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
-def make(*targets, **variables):
-    return run(["make", "-s", "-C", skl.BUILD, *targets, *(f"{k}={v}" for k, v in variables.items())])
+def make(*targets, timeout=300, **variables):
+    """make in the build tree, one at a time: tests run in parallel, and make may have to configure anew."""
+    with open(os.path.join(skl.BUILD, "e2e-make.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run(["make", "-s", "-C", skl.BUILD, *targets, *(f"{k}={v}" for k, v in variables.items())], timeout=timeout)
 
 
 def makefile_variable(name):

@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 import os
 import re
 import shutil
-import subprocess
 
 import pytest
 
@@ -19,9 +18,8 @@ pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpk
 @pytest.fixture(scope="module")
 def debs():
     """{name: file}"""
-    done = subprocess.run(["make", "-s", "-C", skl.BUILD, "deb"], capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    found = {os.path.basename(line).split("_")[0]: line for line in done.stdout.split() if line.endswith(".deb")}
+    done = drivers.make("deb", timeout=900)
+    found = {os.path.basename(line).split("_")[0]: line for line in done.split() if line.endswith(".deb")}
     assert sorted(found) == sorted(NAMES)
     return found
 
