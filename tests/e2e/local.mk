@@ -23,6 +23,7 @@ e2e_files += tests/e2e/test_plugin_faults.py
 e2e_files += tests/e2e/test_plugin_guide.py
 e2e_files += tests/e2e/test_plugin_loader.py
 e2e_files += tests/e2e/test_plugin_null.py
+e2e_files += tests/e2e/test_plugin_services.py
 e2e_files += tests/e2e/test_link.py
 e2e_files += tests/e2e/test_systemd.py
 e2e_files += tests/e2e/test_recovery.py

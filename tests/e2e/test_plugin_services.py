@@ -1,0 +1,142 @@
+"""The services that the host lends a driver, tried by a driver out of tree (tests/abi/services.c): storage, HTTP, threads, timers.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import http.server
+import os
+import threading
+import time
+
+import pytest
+
+import drivers
+import skl
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.seen.append((self.command, self.path, dict(self.headers)))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"x" * int(self.path.rpartition("/")[2])
+        self.server.release.wait(0 if self.path.startswith("/now") else skl.TIMEOUT)
+        self.send_response(404 if "missing" in self.path else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Test", "a value")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def server():
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    s.seen, s.release, s.daemon_threads = [], threading.Event(), True
+    s.url = f"http://127.0.0.1:{s.server_address[1]}"
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    yield s
+    s.release.set()
+    s.shutdown()
+    s.server_close()
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, images):
+    """A daemon with the driver under two names."""
+    top = tmp_path_factory.mktemp("services")
+    prefix = drivers.installed(str(top / "dest"))
+    d = drivers.private_dir(top / "drivers")
+    for name in ("services", "other"):
+        drivers.build(prefix, "services.c", os.path.join(d, name + ".so"), f'-DNAME="{name}"')
+    daemon = skl.Daemon(images, simulator=False, args=["--driver", "services", "--driver-dir", d])
+    daemon.faults_expected = True  # the storage limits
+    daemon.api.pull()
+    yield daemon
+    daemon.close()
+
+
+def ask(d, *words, runtime="services"):
+    answer = d.api.post("/containers/create", {"Image": "busybox", "Cmd": list(map(str, words)), "HostConfig": {"Runtime": runtime}})
+    assert answer.status == 201, answer
+    d.api.delete(f"/containers/{answer.json['Id']}")
+    text, = answer.json["Warnings"]
+    return text
+
+
+# ---- storage ----
+def test_storage_survives_and_is_private(two):
+    assert ask(two, "kv-get", "a") == "absent"
+    assert ask(two, "kv-put", "a", "one") == "stored" and ask(two, "kv-put", "b", "") == "stored"
+    assert ask(two, "kv-put", "a", "other's", runtime="other") == "stored"
+    two.kill9()
+    two.start()
+    assert ask(two, "kv-get", "a") == "3 bytes: one" and ask(two, "kv-get", "b") == "0 bytes: "
+    assert ask(two, "kv-get", "a", runtime="other") == "7 bytes: other's" and ask(two, "kv-get", "b", runtime="other") == "absent"
+    assert ask(two, "kv-delete", "a") == "stored" and ask(two, "kv-get", "a") == "absent"
+    assert ask(two, "kv-get", "a", runtime="other") == "7 bytes: other's"
+
+
+def test_storage_limits(two):
+    assert ask(two, "kv-put-size", "big", 65536) == "stored" and ask(two, "kv-get", "big").startswith("65536 bytes: vvv")
+    assert ask(two, "kv-put-size", "big", 65537) != "stored"
+    assert ask(two, "kv-get", "big").startswith("65536 bytes: "), "the old value stays"
+    assert ask(two, "kv-put", "k" * 256, "v") == "stored"
+    assert ask(two, "kv-put", "k" * 257, "v") != "stored"
+
+
+# ---- HTTP ----
+def test_http(two, server):
+    assert ask(two, "http", "GET", server.url + "/now/10", 0, 0) == "status=200 len=10 truncated=0 sent=1 header=a value kind=0"
+    assert ask(two, "http", "GET", server.url + "/now/missing/3", 0, 0).startswith("status=404 len=3 ")
+    assert ask(two, "http", "POST", server.url + "/now/0", 0, 0).startswith("status=200 len=4 ")
+    method, path, headers = server.seen[-1]
+    assert (method, path, headers["X-Sent"], headers["Content-Length"]) == ("POST", "/now/0", "yes", "4")
+
+
+def test_http_response_cap(two, server):
+    assert ask(two, "http", "GET", server.url + "/now/5000", 0, 100).startswith("status=200 len=100 truncated=1 ")
+
+
+def test_http_deadline(two, server):
+    began = time.monotonic()
+    assert ask(two, "http", "GET", server.url + "/later/1", 300, 0) == "status=0 len=0 truncated=0 sent=1 header=- kind=11"
+    assert time.monotonic() - began >= 0.3
+
+
+def test_http_cancel(two, server):
+    assert ask(two, "http-cancel", server.url + "/later/1").endswith("header=- kind=10")
+
+
+def test_http_nobody_there(two):
+    port = skl.free_port()
+    assert ask(two, "http", "GET", f"http://127.0.0.1:{port}/", 0, 0) == "status=0 len=0 truncated=0 sent=0 header=- kind=9"
+
+
+@pytest.mark.parametrize("url", ["nonsense", "file:///etc/passwd", "ftp://127.0.0.1/x", ""])
+def test_http_refuses_what_is_not_http(two, url):
+    answer = ask(two, "http", "GET", url or " ", 0, 0)
+    assert answer.startswith("refused: ") or (answer.startswith("status=0 ") and "kind=0" not in answer)
+
+
+# ---- threads, timers, the rest ----
+@pytest.mark.parametrize("how", ["work", "post"])
+def test_threads(two, how):
+    assert ask(two, how, 200) == "200 done"
+
+
+def test_timers(two):
+    assert ask(two, "timers") == "first second"
+
+
+def test_what_the_host_tells(two):
+    answer = ask(two, "host")
+    assert answer.startswith("abi=1.") and answer.endswith("random=1 year=1 deadline=1") and "version=" in answer
+
+
+def test_log_carries_the_drivers_name(two):
+    ask(two, "work", 1)
+    assert any("services" in line and line.endswith("working") for line in two.log().splitlines())
