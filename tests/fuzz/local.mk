@@ -4,7 +4,8 @@ fuzz_gcf = tests/fuzz/fuzz_gcp_fault tests/fuzz/fuzz_gcp_cred tests/fuzz/fuzz_gc
 fuzz_api = tests/fuzz/fuzz_api_specs tests/fuzz/fuzz_api_create tests/fuzz/fuzz_api_filters tests/fuzz/fuzz_daemon_config
 fuzz_state = tests/fuzz/fuzz_state_reference tests/fuzz/fuzz_state_row tests/fuzz/fuzz_state_output
 fuzz_wire = tests/fuzz/fuzz_wire_pax tests/fuzz/fuzz_wire_ws tests/fuzz/fuzz_http_head tests/fuzz/fuzz_http_chunked
-fuzz_targets = $(fuzz_wire) $(fuzz_gcf) $(fuzz_state) $(fuzz_api)
+fuzz_plugin = tests/fuzz/fuzz_plugin_elf
+fuzz_targets = $(fuzz_wire) $(fuzz_plugin) $(fuzz_gcf) $(fuzz_state) $(fuzz_api)
 
 check_PROGRAMS += $(fuzz_targets)
 if FUZZING
