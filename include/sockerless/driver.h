@@ -37,13 +37,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "sockerless/error.h"
+#include "sockerless/version.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define SKL_ABI_MAJOR 1u
-#define SKL_ABI_MINOR 0u
 #define SKL_DRIVER_MAGIC 0x736b6c64u /* "skld" */
 
 /* True when the struct p points to is long enough to hold field f. */
@@ -356,7 +355,8 @@ struct skl_host {
     void (*timer_stop)(void *ctx, struct skl_timer *t);
 
     /* HTTP on the daemon's loop. done() runs once, later, never inside http_submit; after http_cancel too. NULL when
-     * the request is malformed (err filled). Retries are the driver's business. */
+     * the request is malformed (err filled). Retries are the driver's business
+     * (sockerless/retry.h has the rules). */
     struct skl_http *(*http_submit)(void *ctx, const struct skl_http_request *req,
                                     void (*done)(void *arg, const struct skl_http_response *res), void *arg,
                                     struct skl_error *err);

@@ -4,6 +4,7 @@
  *
  *   kv-put KEY VALUE, kv-put-size KEY BYTES, kv-delete KEY, kv-get KEY
  *   http METHOD URL TIMEOUT-MS MAX-RESPONSE, http-cancel URL
+ *   http-retry METHOD URL ATTEMPTS
  *   work N, post N, timers, host
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sockerless/driver.h"
+#include "sockerless/retry.h"
 
 #ifndef NAME
 #define NAME "services"
@@ -33,6 +35,7 @@ struct trial {
     char text[512];
     struct skl_timer *stopped;
     struct skl_http *http;
+    const char *method, *url; /* the request's: borrowed until the call is completed */
 };
 
 static struct trial *trial_new(struct skl_call *call, int wanted)
@@ -133,6 +136,44 @@ static void http(struct skl_call *call, const char *method, const char *url, int
     } else if (cancel) {
         HOST->http_cancel(CTX, t->http);
     }
+}
+
+static void retry_send(void *arg);
+
+static void on_retry_response(void *arg, const struct skl_http_response *res)
+{
+    struct trial *t = (struct trial *)arg;
+    int64_t pause;
+
+    t->done++;
+    if (t->done < t->wanted && skl_retry_allowed(res, strcmp(t->method, "GET") == 0)) {
+        pause = skl_retry_pause(HOST, res, (unsigned)t->done);
+        HOST->timer_start(CTX, pause, retry_send, t);
+        return;
+    }
+    snprintf(t->text, sizeof(t->text), "status=%d attempts=%d", (int)res->status, t->done);
+    finish(t);
+}
+
+static void retry_send(void *arg)
+{
+    struct trial *t = (struct trial *)arg;
+    struct skl_http_request req;
+
+    memset(&req, 0, sizeof(req));
+    req.size = sizeof(req);
+    req.method = t->method;
+    req.url = t->url;
+    HOST->http_submit(CTX, &req, on_retry_response, t, NULL);
+}
+
+static void http_retry(struct skl_call *call, const char *method, const char *url, int attempts)
+{
+    struct trial *t = trial_new(call, attempts);
+
+    t->method = method;
+    t->url = url;
+    retry_send(t);
 }
 
 /* ---- threads ---- */
@@ -241,6 +282,8 @@ static void on_create(struct skl_instance *i, struct skl_call *call, const struc
         http(call, a[1], a[2], atol(a[3]) * INT64_C(1000000), (size_t)atol(a[4]), 0);
     else if (strcmp(a[0], "http-cancel") == 0)
         http(call, "GET", a[1], 0, 0, 1);
+    else if (strcmp(a[0], "http-retry") == 0)
+        http_retry(call, a[1], a[2], atoi(a[3]));
     else if (strcmp(a[0], "work") == 0 || strcmp(a[0], "post") == 0)
         many(call, atoi(a[1]), a[0][0] == 'p');
     else if (strcmp(a[0], "timers") == 0)

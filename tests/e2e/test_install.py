@@ -28,7 +28,7 @@ def installed(tmp_path_factory):
 
 def test_install_and_uninstall(installed, tmp_path):
     names = {os.path.basename(f) for f in files_below(installed)}
-    wanted = {"sockerlessd", "sockerless-agent", "sockerless-gcp-simulator", "cloud-run-functions.so", "null.so", "driver.h", "error.h",
+    wanted = {"sockerlessd", "sockerless-agent", "sockerless-gcp-simulator", "cloud-run-functions.so", "null.so", "driver.h", "error.h", "retry.h", "version.h",
               "sockerless.pc", "writing-a-driver.md", "google.md", "sockerless.service", "sockerless.socket", "sockerless.conf"}
     assert wanted <= names, wanted - names
     assert not any(f.endswith((".a", ".o", ".la")) for f in names)

@@ -12,7 +12,7 @@ import drivers
 import skl
 
 NAMES = ("sockerless", "sockerless-agent", "sockerless-dev", "sockerless-driver-gcf")
-pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb")
+pytestmark = [pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ EXPECTED = {
                    "/usr/share/bash-completion/completions/sockerlessd"],
     "sockerless-agent": ["/usr/libexec/sockerless/sockerless-agent"],
     "sockerless-driver-gcf": ["/usr/lib/sockerless/drivers/cloud-run-functions.so", "/usr/share/doc/sockerless-driver-gcf/google.md"],
-    "sockerless-dev": ["/usr/include/sockerless/driver.h", "/usr/include/sockerless/error.h", "/usr/lib/pkgconfig/sockerless.pc",
+    "sockerless-dev": ["/usr/include/sockerless/driver.h", "/usr/include/sockerless/error.h", "/usr/include/sockerless/retry.h", "/usr/include/sockerless/version.h", "/usr/lib/pkgconfig/sockerless.pc",
                        "/usr/lib/sockerless/drivers/null.so", "/usr/share/doc/sockerless-dev/writing-a-driver.md",
                        "/usr/share/doc/sockerless-dev/examples/null.c"],
 }

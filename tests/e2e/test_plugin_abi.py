@@ -28,20 +28,31 @@ def prefix(tmp_path_factory):
 
 
 def changed_header(directory, change):
-    """A copy of the public headers with change(text) for driver.h."""
-    os.makedirs(os.path.join(directory, "sockerless"))
-    shutil.copy(os.path.join(CURRENT, "sockerless/error.h"), os.path.join(directory, "sockerless"))
-    with open(os.path.join(CURRENT, "sockerless/driver.h")) as f:
+    """A copy of the public headers with change(text) for driver.h and its version.h."""
+    shutil.copytree(os.path.join(CURRENT, "sockerless"), os.path.join(directory, "sockerless"))
+    path = os.path.join(directory, "sockerless/driver.h")
+    with open(path) as f:
         text = f.read()
-    with open(os.path.join(directory, "sockerless/driver.h"), "w") as f:
+    with open(path, "w") as f:
         f.write(change(text))
     return str(directory)
 
 
-def next_minor(text):
-    text, minors = re.subn(r"(#define SKL_ABI_MINOR) (\d+)u", lambda m: f"{m[1]} {int(m[2]) + 1}u", text)
-    text, grown = re.subn(r"(\nstruct skl_\w+ \{\n    uint32_t size;.*?)\n\};", r"\1\n    uint64_t new_field;\n};", text, flags=re.S)
-    assert minors == 1 and grown > 15
+def next_header(directory):
+    """The headers of the next minor."""
+    directory = changed_header(directory, grown)
+    path = os.path.join(directory, "sockerless/version.h")
+    with open(path) as f:
+        text, n = re.subn(r"(#define SKL_ABI_MINOR) (\d+)u", lambda m: f"{m[1]} {int(m[2]) + 1}u", f.read())
+    assert n == 1
+    with open(path, "w") as f:
+        f.write(text)
+    return directory
+
+
+def grown(text):
+    text, n = re.subn(r"(\nstruct skl_\w+ \{\n    uint32_t size;.*?)\n\};", r"\1\n    uint64_t new_field;\n};", text, flags=re.S)
+    assert n > 15
     return text
 
 
@@ -61,14 +72,14 @@ def run_container(images, directory, name, **options):
 
 
 # ---- the headers ----
-@pytest.mark.parametrize("header", ["driver.h", "error.h"])
+@pytest.mark.parametrize("header", ["driver.h", "error.h", "retry.h", "version.h"])
 @pytest.mark.parametrize("compiler,standard", [("cc", "-std=c99"), ("cc", "-std=c11"), ("c++", "-std=c++11"), ("c++", "-std=c++20"),
                                                ("clang-14", "-std=c99"), ("clang++-14", "-std=c++11")])
 def test_header_is_self_contained(prefix, tmp_path, header, compiler, standard):
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler}")
     source = tmp_path / "x.c"
-    source.write_text(f'#include "sockerless/{header}"\n#include "sockerless/{header}"\n')
+    source.write_text(f'#include "sockerless/{header}"\n#include "sockerless/{header}"\nextern int x;\n')
     language = "c++" if "++" in compiler else "c"
     drivers.run([compiler, standard, "-x", language, *drivers.STRICT, "-Wundef", "-Wshadow", "-fsyntax-only",
                  drivers.pkg_config(prefix, "--cflags"), str(source)])
@@ -78,7 +89,7 @@ def test_pkg_config(prefix):
     assert drivers.pkg_config(prefix, "--variable=driverdir") == f"{prefix}/lib/sockerless/drivers"
     assert drivers.pkg_config(prefix, "--cflags") == f"-I{prefix}/include"
     assert drivers.pkg_config(prefix, "--libs") == ""
-    with open(os.path.join(prefix, "include/sockerless/driver.h")) as f:
+    with open(os.path.join(prefix, "include/sockerless/version.h")) as f:
         minor = re.search(r"#define SKL_ABI_MINOR (\d+)u", f.read())[1]
     assert drivers.pkg_config(prefix, "--variable=abi") == f"1.{minor}"
 
@@ -108,7 +119,7 @@ def test_frozen_driver_in_the_current_daemon(images, tmp_path):
 def test_newer_driver_in_the_current_daemon(images, tmp_path):
     """The current null driver, built against the next minor: this daemon is the host with an older one."""
     d = drivers.private_dir(tmp_path / "drivers")
-    include = changed_header(tmp_path / "next", next_minor)
+    include = next_header(tmp_path / "next")
     drivers.compile_so(NULL_C, os.path.join(d, "null.so"), GROWN, include=include)
     listed = subprocess.run([skl.program("sockerlessd"), "--driver-dir", d, "--list-drivers"], capture_output=True, text=True)
     assert "null 1.0 (ABI 1.1)" in listed.stdout
@@ -138,7 +149,7 @@ EXPECTED = ["load: ok", "host 1.{}", "create: ok", "start: ok", "run 1 ended: ki
 
 def test_older_and_newer_hosts(tmp_path):
     """null built against 1.0, the current header and the next minor, in hosts built against each of them."""
-    includes = {"frozen": (FROZEN, 0), "current": (CURRENT, 0), "next": (changed_header(tmp_path / "next", next_minor), 1)}
+    includes = {"frozen": (FROZEN, 0), "current": (CURRENT, 0), "next": (next_header(tmp_path / "next"), 1)}
     d = drivers.private_dir(tmp_path / "drivers")
     plugins = [drivers.compile_so(NULL_C, os.path.join(d, f"{name}.so"), GROWN, include=i) for name, (i, _) in includes.items()]
     for name, (include, minor) in includes.items():
@@ -162,7 +173,7 @@ def test_abidiff_current(tmp_path):
 
 
 def test_abidiff_allows_growth(tmp_path):
-    done = check_abi(tmp_path, changed_header(tmp_path / "h", next_minor))
+    done = check_abi(tmp_path, next_header(tmp_path / "h"))
     assert done.returncode == 0, done.stdout
 
 

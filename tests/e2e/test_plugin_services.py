@@ -20,13 +20,23 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"x" * int(self.path.rpartition("/")[2])
         self.server.release.wait(0 if self.path.startswith("/now") else skl.TIMEOUT)
-        self.send_response(404 if "missing" in self.path else 200)
+        self.send_response(self.status())
+        if "after" in self.path:
+            self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Test", "a value")
         self.end_headers()
         self.wfile.write(body)
 
     do_POST = do_GET
+
+    def status(self):
+        """/now/STATUS-first-N/...: that for the first N requests of the path, then 200."""
+        for part in self.path.split("/"):
+            status, _, n = part.partition("-first-")
+            if n:
+                return int(status) if sum(path == self.path for _, path, _ in self.server.seen) <= int(n) else 200
+        return 404 if "missing" in self.path else 200
 
     def log_message(self, *args):
         pass
@@ -109,6 +119,22 @@ def test_http_deadline(two, server):
 
 def test_http_cancel(two, server):
     assert ask(two, "http-cancel", server.url + "/later/1").endswith("header=- kind=10")
+
+
+@pytest.mark.parametrize("method,path,answer", [
+    ("GET", "503-first-2/after/1/1", "status=200 attempts=3"),
+    ("GET", "503-first-2/1", "status=200 attempts=3"),
+    ("POST", "429-first-1/2", "status=200 attempts=2"),   # refused, not begun
+    ("POST", "503-first-1/after/3", "status=503 attempts=1"),  # it may have been done
+    ("GET", "404-first-1/4", "status=404 attempts=1"),
+    ("GET", "500-first-9/after/5", "status=500 attempts=4"),
+])
+def test_http_retries(two, server, method, path, answer):
+    assert ask(two, "http-retry", method, f"{server.url}/now/{path}", 4) == answer
+
+
+def test_http_retries_where_nobody_is(two):
+    assert ask(two, "http-retry", "POST", f"http://127.0.0.1:{skl.free_port()}/", 3) == "status=0 attempts=3"
 
 
 def test_http_nobody_there(two):
