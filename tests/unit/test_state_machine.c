@@ -50,6 +50,7 @@ struct world {
     struct history h[4096];
     size_t n_h;
     struct list told;
+    char listed[SLOTS][ID_SIZE];
     int bad;
     bool verbose;
 };
@@ -300,6 +301,22 @@ static void act_world(struct world *w)
     fake_answer(&w->f, ops[rnd(w, ARRAY_LEN(ops))], rnd(w, 4) == 0 ? "failed" : NULL);
 }
 
+/* The cloud is asked what it has: some of it is gone. */
+static void act_cloud(struct world *w)
+{
+    struct plugin_host *h = &w->f.host;
+
+    h->n_items = 0;
+    CONTAINER_FOREACH(c, w->f.e) {
+        if (h->n_items == SLOTS || rnd(w, 4) == 0)
+            continue;
+        memcpy(w->listed[h->n_items], c->id, ID_SIZE);
+        h->items[h->n_items] = (struct skl_list_item){.container_id = w->listed[h->n_items]};
+        h->n_items++;
+    }
+    engine_ask_resources(w->f.e);
+}
+
 /* ---- invariants ---- */
 
 /* What waits for the end of a run does not outlive it. */
@@ -368,6 +385,11 @@ static void step(struct world *w)
         case 5:
             act_agent(w, c);
             break;
+        case 6:
+            if (rnd(w, 4) == 0) {
+                act_cloud(w);
+                break;
+            } /* fall through */
         default:
             act_world(w);
         }
