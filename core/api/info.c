@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -108,6 +109,26 @@ static void write_plugins(struct jw *w)
     jw_object_end(w);
 }
 
+/* The CLI prints them below `docker info`. */
+static void write_warnings(struct jw *w, const struct engine *e)
+{
+    struct engine_counts n;
+    char text[192];
+
+    engine_counts(e, &n);
+    if (n.orphans == 0) {
+        jw_null(w, "Warnings");
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "WARNING: %zu resource%s in the cloud carr%s this daemon's label and %s unknown to it: its log names what, "
+             "--prune-orphans deletes it", n.orphans, n.orphans == 1 ? "" : "s", n.orphans == 1 ? "ies" : "y",
+             n.orphans == 1 ? "is" : "are");
+    jw_array(w, "Warnings");
+    jw_string(w, NULL, text);
+    jw_array_end(w);
+}
+
 static void write_machine(struct jw *w, struct plugin *p)
 {
     struct utsname u = {0};
@@ -174,7 +195,7 @@ void api_info(struct api_call *c)
     jw_raw(&w, "InitCommit", "{\"ID\":\"\",\"Expected\":\"\"}");
     jw_array(&w, "SecurityOptions");
     jw_array_end(&w);
-    jw_null(&w, "Warnings");
+    write_warnings(&w, api->opts.engine);
     jw_object_end(&w);
     api_reply_json(c, 200, &out);
 }

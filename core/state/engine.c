@@ -361,7 +361,8 @@ void engine_counts(const struct engine *e, struct engine_counts *ret)
 {
     *ret = (struct engine_counts){.containers = e->n_containers, .running = e->n_status[CONTAINER_RUNNING],
                                   .paused = e->n_status[CONTAINER_PAUSED], .images = e->n_images,
-                                  .networks = e->n_networks, .volumes = e->n_volumes};
+                                  .networks = e->n_networks, .volumes = e->n_volumes,
+                                  .orphans = e->n_orphans};
     ret->stopped = ret->containers - ret->running - ret->paused;
 }
 

@@ -112,6 +112,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *arg), void *arg);
 struct engine_counts {
     size_t containers, running, paused, stopped; /* the last three add up to the first */
     size_t images, networks, volumes;
+    size_t orphans; /* in the clouds, under our label, unknown here, as of the last look */
 };
 void engine_counts(const struct engine *e, struct engine_counts *ret);
 

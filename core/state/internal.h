@@ -102,6 +102,8 @@ struct engine {
     struct volume_hash *volume_names;
     size_t n_volumes;
 
+    size_t n_orphans;                /* recover.c: left where they are */
+
     uint64_t generation;
 };
 

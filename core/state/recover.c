@@ -109,6 +109,7 @@ static void finish(void *arg)
 {
     struct recovery *r = arg;
 
+    r->e->n_orphans = r->prune ? 0 : r->result.orphans;
     if (!r->quiet)
         log_info("state", "%zu containers, %zu of them running; %zu half-done creates undone, %zu deletions pending, %zu orphans%s",
              r->result.containers, r->result.running, r->result.rolled_back, r->result.removals, r->result.orphans,

@@ -399,10 +399,12 @@ def test_orphans_are_reported_and_removed_only_when_told(house, images):
         wait_until(lambda: "1 orphans (--prune-orphans deletes them)" in house.log())
         assert re.search(rf"nobody knows \S*{name}", house.log())
         assert name in house.cloud.names()
+        assert "WARNING: 1 resource in the cloud carries this daemon's label" in house.docker("info").stderr
         house.kill9()
         house.args.append("--prune-orphans")
         house.start()
         wait_until(lambda: house.cloud.names() == {"skls-" + known[:12], "skls-" + foreign[:12]})
+        assert house.api.get("/info").json["Warnings"] is None
     finally:
         other.close()
 
