@@ -35,6 +35,7 @@ static const char *read_back(const struct buf *in, size_t n, bool *ret_finished)
     struct skl_error err = {0};
     bool bad = false;
 
+    buf_fini(&said);
     buf_init(&said, 1024 * 1024);
     for (size_t at = 0; !bad && at < in->len;) {
         size_t piece = in->len - at < n ? in->len - at : n, used = 0;
