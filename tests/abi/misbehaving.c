@@ -11,7 +11,7 @@
 #include <string.h>
 #include "sockerless/driver.h"
 
-enum { OPT_HOW, OPT_OPERATION };
+enum { OPT_HOW, OPT_OPERATION, OPT_STAY };
 
 static const char *const how_choices[] = {
     "well",           /* breaks nothing */
@@ -36,12 +36,14 @@ static const char *const operations[] = {"create", "start", "kill", "remove", "l
 static const struct skl_option options[] = {
     {sizeof(struct skl_option), SKL_OPT_ENUM, "how", NULL, "well", "what it does wrong", how_choices, 0, 0},
     {sizeof(struct skl_option), SKL_OPT_ENUM, "operation", NULL, "create", "where", operations, 0, 0},
+    {sizeof(struct skl_option), SKL_OPT_BOOL, "stay", NULL, "false", "runs go on until kill()", NULL, 0, 0},
     {0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0},
 };
 
 struct skl_instance {
     const struct skl_host *host;
     const char *how, *operation;
+    int stay;
 };
 
 static struct skl_instance the;
@@ -167,13 +169,15 @@ static void on_start(struct skl_instance *i, struct skl_call *call, const struct
 
     (void)i;
     answer(call, "start", req->container->id);
-    if (!failed)
+    if (!failed && !the.stay)
         end_run(req->container, SKL_END_EXIT, 5);
 }
 
 static void on_kill(struct skl_instance *i, struct skl_call *call, const struct skl_kill_req *req)
 {
     (void)i;
+    if (the.stay && !here("kill"))
+        end_run(req->container, SKL_END_CANCELED, 137);
     answer(call, "kill", req->container->id);
 }
 
@@ -229,6 +233,7 @@ static int on_open(const struct skl_host *host, const struct skl_value *const *v
     the.host = host;
     the.how = values[OPT_HOW]->str;
     the.operation = values[OPT_OPERATION]->str;
+    the.stay = values[OPT_STAY]->num != 0;
     *ret_inst = &the;
     return 0;
 }

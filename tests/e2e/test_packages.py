@@ -107,6 +107,13 @@ def field(deb, name):
     return drivers.run(["dpkg-deb", "-f", deb, name]).strip()
 
 
+def test_a_new_driver_reaches_the_running_daemon(debs, root):
+    """dpkg's trigger restarts the daemon, whichever package brings the driver."""
+    dpkg(root, "-i", debs["sockerless"], debs["sockerless-agent"])
+    out = dpkg(root, "-i", debs["sockerless-driver-gcf"])
+    assert "Processing triggers for sockerless (" in out
+
+
 def test_dependencies(debs):
     assert field(debs["sockerless-agent"], "Depends") == "", "the agent is static"
     assert "libc6 (>= " in field(debs["sockerless"], "Depends") and "libsqlite3-0" in field(debs["sockerless"], "Depends")

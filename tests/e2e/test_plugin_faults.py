@@ -32,9 +32,9 @@ def faulty(images, plugins):
     """faulty(how, operation): a daemon whose driver does that."""
     daemons = []
 
-    def make(how, operation="create", cancel="obedient"):
+    def make(how, operation="create", cancel="obedient", stay=False):
         config = {"driver": "misbehaving", "driver-timeout": "1s",
-                  "drivers": {"misbehaving": {"how": how, "operation": operation}}}
+                  "drivers": {"misbehaving": {"how": how, "operation": operation, "stay": stay}}}
         d = skl.Daemon(images, simulator=False, config=config, args=["--driver-dir", plugins[cancel]])
         d.faults_expected = True
         daemons.append(d)
@@ -94,8 +94,25 @@ def test_completes_wrongly(faulty, how, operation):
         assert "is at fault" not in d.log()
 
 
+def test_kill_well(faulty):
+    d = faulty("well", "create", stay=True)
+    assert run(d, "-d").returncode == 0
+    assert d.docker("kill", "cc").returncode == 0
+    ends_well(d, 137)
+
+
+@pytest.mark.parametrize("how", ["twice", "never", "after-cancel", "wild", "error"])
+def test_kill(faulty, how):
+    """Whatever the driver's kill() does, and though it never ends the run: the container is killed for its user."""
+    d = faulty(how, "kill", stay=True)
+    assert run(d, "-d").returncode == 0
+    assert d.docker("kill", "cc").returncode == 0
+    assert d.docker("wait", "cc").stdout == "137\n"
+    ends_well(d, 137)
+
+
 @pytest.mark.parametrize("how", ["twice", "never", "wild", "error"])
-def test_kill_and_remove(faulty, how):
+def test_remove(faulty, how):
     d = faulty(how, "remove")
     assert run(d).returncode == 5
     assert d.docker("rm", "cc").returncode in (0, 1)
