@@ -2,14 +2,17 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import functools
 import os
 import re
 import shutil
+import signal
 
 import pytest
 
 import drivers
 import skl
+from dockerapi import wait_until
 
 NAMES = ("sockerless", "sockerless-agent", "sockerless-dev", "sockerless-driver-gcf")
 pytestmark = [pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb"), pytest.mark.timeout(900)]
@@ -122,6 +125,53 @@ def test_dependencies(debs):
     assert f"sockerless (= {version})" in gcf and f"sockerless-agent (= {version})" in gcf and "libssl3" in gcf
     for deb in debs.values():
         assert field(deb, "Architecture") == drivers.run(["dpkg", "--print-architecture"]).strip()
+
+
+# ---- the unit's sandbox, against what the daemon really does ----
+@functools.lru_cache(None)
+def syscalls(group):
+    """A group of systemd's, such as @system-service."""
+    found = set()
+    for word in drivers.run(["systemd-analyze", "syscall-filter", group]).split("\n")[1:]:
+        word = word.strip()
+        if word and not word.startswith("#"):
+            found |= syscalls(word) if word.startswith("@") else {word}
+    return found
+
+
+def allowed_by(unit):
+    with open(unit) as f:
+        lines = re.findall(r"^SystemCallFilter=(~?)(.*)$", f.read(), re.M)
+    allowed = set()
+    for deny, groups in lines:
+        named = set().union(*map(syscalls, groups.split()))
+        allowed = allowed - named if deny else allowed | named
+    return allowed
+
+
+@pytest.mark.skipif(shutil.which("strace") is None or shutil.which("systemd-analyze") is None, reason="no strace or systemd-analyze")
+def test_syscalls_fit_the_sandbox(debs, root, images, tmp_path):
+    dpkg(root, "-i", *debs.values())
+    trace, program = tmp_path / "trace", tmp_path / "traced"
+    program.write_text(f'#!/bin/sh\nexec strace -D -f -qq -o {trace} {root}/usr/sbin/sockerlessd "$@"\n')
+    program.chmod(0o755)
+    d = skl.Daemon(images, simulator=False, program=str(program), args=[
+        "--driver", "null", "--driver-dir", os.path.join(root, "usr/lib/sockerless/drivers"), "--host", "tcp://127.0.0.1:0"])
+    try:
+        d.api.pull()
+        assert d.docker("run", "--rm", "busybox", "true").returncode == 0
+        d.docker("info", check=True)
+        d.process.send_signal(signal.SIGTERM)
+        assert d.process.wait(skl.TIMEOUT) == 0
+        wait_until(lambda: skl.processes_with(d.dir) == [], "strace to end")
+    finally:
+        d.close()
+    text = trace.read_text()
+    used = set(re.findall(r"^\d+ +(\w+)\(", text, re.M))
+    as_root_only = {"chown", "fchown"}  # of unix sockets and SQLite's files
+    assert "epoll_wait" in used and used - as_root_only - allowed_by(os.path.join(root, "usr/lib/systemd/system/sockerless.service")) == set()
+    assert set(re.findall(r" socket\((AF_\w+)", text)) <= {"AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"}
+    assert "PROT_WRITE|PROT_EXEC" not in text
 
 
 def test_out_of_tree_driver_from_the_dev_package(debs, root, images, tmp_path):
