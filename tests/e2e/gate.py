@@ -10,11 +10,12 @@ import urllib.parse
 
 
 class Gate:
-    def __init__(self, url):
-        where = urllib.parse.urlparse(url)
+    def __init__(self, url=None):
+        where = urllib.parse.urlparse(url or "")
         self.target, self.passing, self.live, self.refused = (where.hostname, where.port), True, set(), 0
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -27,7 +28,11 @@ class Gate:
                 self.refused += 1
                 near.close()
                 continue
-            far = socket.create_connection(self.target)
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:  # nobody is there
+                near.close()
+                continue
             self.live |= {near, far}
             for a, b in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(a, b), daemon=True).start()

@@ -32,6 +32,7 @@ e2e_files += tests/e2e/test_server.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
 e2e_files += tests/e2e/test_state_disk.py
+e2e_files += tests/e2e/test_state_links.py
 e2e_files += tests/e2e/test_state_logs.py
 e2e_files += tests/e2e/test_state_many.py
 e2e_files += tests/e2e/test_state_policies.py

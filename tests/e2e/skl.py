@@ -139,16 +139,16 @@ def merged(a, b):
 
 class Daemon:
     def __init__(self, images, simulator=True, config=None, args=(), env=None, start=True, cloud=None, state=None,
-                 endpoint=None, program=None):
+                 endpoint=None, agents_gate=None, program=None):
         self.dir = tempfile.mkdtemp(prefix="skl-")
         self.images, self.simulator, self.args = images, simulator and cloud is None, list(args)
         self.cloud = cloud
         self.program = program        # None: the build tree's
         self.faults_expected = False  # of the driver
         if cloud is not None:
-            port = free_port()
+            self.agents_port = port = free_port()
             config = merged({"drivers": {"cloud-run-functions": {"endpoint-url": endpoint or cloud.url, "project": PROJECT}}}, config)
-            self.args += ["--callback-url", f"http://host.sockerless.internal:{port}", "--agent-listen",
+            self.args += ["--callback-url", f"http://host.sockerless.internal:{agents_gate or port}", "--agent-listen",
                           f"tcp://127.0.0.1:{port}"]
         self.env = dict(os.environ, **(env or {}))
         self.socket = os.path.join(self.dir, "docker.sock")
