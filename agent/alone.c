@@ -64,6 +64,12 @@ static bool client_pump(struct client *c)
         if ((size_t)w < n)
             break;
     }
+    if (c->out.len == 0 && link_is_done(c->link)) { /* the protocol is over: broken, or said goodbye */
+        struct skl_error err = {0};
+        error_set(&err, SKL_ERR_UNAVAILABLE, "the connection is over");
+        client_end(c, &err);
+        return false;
+    }
     io_want(&c->io, IO_READ | (c->out.len > 0 ? IO_WRITE : 0));
     return true;
 }

@@ -14,6 +14,7 @@ e2e_files += tests/e2e/test_api_http.py
 e2e_files += tests/e2e/test_api_objects.py
 e2e_files += tests/e2e/test_api_streams.py
 e2e_files += tests/e2e/test_api_wait.py
+e2e_files += tests/e2e/test_agent_alone.py
 e2e_files += tests/e2e/test_archive.py
 e2e_files += tests/e2e/drivers.py
 e2e_files += tests/e2e/test_install.py
