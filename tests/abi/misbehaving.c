@@ -40,7 +40,9 @@ static const struct skl_option options[] = {
     {0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0},
 };
 
+struct pending;
 struct skl_instance {
+    struct pending *pending; /* their timers may never fire: the daemon ends */
     const struct skl_host *host;
     const char *how, *operation;
     int stay;
@@ -61,6 +63,7 @@ static int here(const char *operation)
 /* ---- completing ---- */
 
 struct pending {
+    struct pending *next;
     struct skl_call *call;
     const char *operation;
     char handle[65];
@@ -82,6 +85,16 @@ static void complete(struct skl_call *call, const char *operation, const char *h
         the.host->complete(the.host->ctx, call, NULL, strcmp(operation, "create") == 0 ? &garbage : NULL);
     else
         the.host->complete(the.host->ctx, call, NULL, strcmp(operation, "create") == 0 ? &result : NULL);
+}
+
+static void pending_free(struct pending *p)
+{
+    struct pending **at = &the.pending;
+
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    free(p);
 }
 
 static void *other_thread(void *arg)
@@ -106,7 +119,7 @@ static void on_turn(void *arg)
     complete(p->call, p->operation, p->handle);
     if (here(p->operation) && how("twice"))
         complete(p->call, p->operation, p->handle);
-    free(p);
+    pending_free(p);
 }
 
 static void answer(struct skl_call *call, const char *operation, const char *handle)
@@ -125,6 +138,8 @@ static void answer(struct skl_call *call, const char *operation, const char *han
     p = (struct pending *)calloc(1, sizeof(*p));
     if (p == NULL)
         abort();
+    p->next = the.pending;
+    the.pending = p;
     p->call = call;
     p->operation = operation;
     memcpy(p->handle, handle, strlen(handle) + 1);
@@ -240,7 +255,8 @@ static int on_open(const struct skl_host *host, const struct skl_value *const *v
 
 static void on_close(struct skl_instance *i)
 {
-    (void)i;
+    while (i->pending != NULL)
+        pending_free(i->pending);
 }
 
 static const struct skl_ops ops = {
