@@ -56,8 +56,10 @@ static int list_drivers(struct plugin_host *host)
     struct buf out;
 
     buf_init(&out, OUTPUT_MAX);
-    if (plugin_list_drivers(host, &out, &err) < 0)
-        complain(&err);
+    if (plugin_list_drivers(host, &out, &err) < 0) {
+        buf_fini(&out);
+        return complain(&err);
+    }
     return print(&out);
 }
 

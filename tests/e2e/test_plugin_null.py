@@ -151,6 +151,14 @@ def test_list_drivers():
     assert "cloud-run-functions " in done.stdout
 
 
+def test_list_drivers_of_no_directory(tmp_path):
+    absent = sockerlessd("--driver-dir", str(tmp_path / "none"), "--list-drivers")
+    assert (absent.returncode, absent.stdout, absent.stderr) == (0, "", ""), "nothing is installed yet: no error"
+    (tmp_path / "file").write_text("")
+    wrong = sockerlessd("--driver-dir", str(tmp_path / "file"), "--list-drivers")
+    assert wrong.returncode == 1 and f"driver directory {tmp_path}/file: Not a directory" in wrong.stderr
+
+
 def test_help_driver():
     done = sockerlessd("--help-driver", "null")
     assert done.returncode == 0 and done.stdout.startswith("null 1.0: runs nothing")
