@@ -22,9 +22,12 @@ uninstall-local:
 	for n in sockerlessd sockerless-gcp-simulator sockerless-agent; do rm -f '$(DESTDIR)$(completiondir)/'$$n; done
 	rm -f '$(DESTDIR)$(prefix)/lib/sysusers.d/sockerless.conf'
 
-# Debian packages, in deb/. They are built apart, with Debian's paths and without instruments, whatever this tree is.
+# Debian packages, in deb/. They are built apart, with Debian's paths and without instruments, whatever this tree is; and from a copy of what
+# the tarball holds, since a source tree that is configured can't be built from elsewhere.
 deb:
-	$(SHELL) $(top_srcdir)/contrib/debian/mkdeb '$(abs_top_srcdir)' '$(abs_top_builddir)/deb' '$(PACKAGE_VERSION)'
+	$(AM_V_at)$(MKDIR_P) deb
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) distdir distdir=deb/source >deb/distdir.out 2>&1 || { tail -30 deb/distdir.out; exit 1; }
+	$(AM_V_at)$(SHELL) deb/source/contrib/debian/mkdeb '$(abs_top_builddir)/deb/source' '$(abs_top_builddir)/deb' '$(PACKAGE_VERSION)'
 CLEANFILES += e2e-make.lock
 clean-local:
 	rm -rf deb
