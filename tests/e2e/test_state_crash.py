@@ -13,7 +13,6 @@ import pytest
 from chaos import COUNT, Chaos, counted
 from dockerapi import wait_until
 from test_recovery import logs, restart, stdout_of
-from test_state_many import sanitized
 
 CYCLES = int(os.environ.get("SKL_CRASH_CYCLES", "8"))
 
@@ -104,4 +103,4 @@ def test_lives_leave_nothing_open(house):
     fds, memory = house.fds(), house.rss()[0]
     life(60)
     wait_until(lambda: house.fds() <= fds + 2, f"descriptors to be closed: {fds} before")
-    assert sanitized(house) or house.rss()[0] <= memory + 2 * 1024 * 1024
+    assert house.sanitized() or house.rss()[0] <= memory + 2 * 1024 * 1024

@@ -14,17 +14,12 @@ MANY = int(os.environ.get("SKL_MANY", "10000"))
 EACH = 6 * 1024  # bytes of a created container
 
 
-def sanitized(daemon):
-    with open(f"/proc/{daemon.process.pid}/maps") as f:
-        return "libasan" in f.read()
-
-
 def test_many_containers(images):
     d = skl.Daemon(images, simulator=False, args=["--driver", "null", "--log-level", "info"])
     try:
         d.api.pull()
         empty = d.rss()[0]
-        n = MANY if not sanitized(d) else MANY // 10
+        n = MANY if not d.sanitized() else MANY // 10
         fill(d.api, n)
         grown = [d.rss()[0] - empty]
         d.kill9()
@@ -33,7 +28,7 @@ def test_many_containers(images):
         listed = d.api.get("/containers/json?all=1", check=False).json
         assert {c["Names"][0] for c in listed} == {f"/c{i}" for i in range(n)}
         assert d.api.inspect("c0")["Config"]["Labels"]["com.docker.compose.service"] == "web"
-        if sanitized(d):
+        if d.sanitized():
             pytest.skip("memory means nothing under a sanitizer")
         assert max(grown) / n <= EACH, [g / n for g in grown]
     finally:
