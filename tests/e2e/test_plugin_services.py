@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import http.server
 import os
+import ssl
 import threading
 import time
 
@@ -19,7 +20,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"x" * int(self.path.rpartition("/")[2])
-        self.server.release.wait(0 if self.path.startswith("/now") else skl.TIMEOUT)
+        self.server.release.wait(skl.TIMEOUT if "/later/" in self.path else 0)
         self.send_response(self.status())
         if "after" in self.path:
             self.send_header("Retry-After", "0")
@@ -55,14 +56,19 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, images):
-    """A daemon with the driver under two names."""
+def plugins(tmp_path_factory):
+    """The driver under two names."""
     top = tmp_path_factory.mktemp("services")
     prefix = drivers.installed(str(top / "dest"))
     d = drivers.private_dir(top / "drivers")
     for name in ("services", "other"):
         drivers.build(prefix, "services.c", os.path.join(d, name + ".so"), f'-DNAME="{name}"')
-    daemon = skl.Daemon(images, simulator=False, args=["--driver", "services", "--driver-dir", d])
+    return d
+
+
+@pytest.fixture(scope="module")
+def two(plugins, images):
+    daemon = skl.Daemon(images, simulator=False, args=["--driver", "services", "--driver-dir", plugins])
     daemon.faults_expected = True  # the storage limits
     daemon.api.pull()
     yield daemon
@@ -146,6 +152,42 @@ def test_http_nobody_there(two):
 def test_http_refuses_what_is_not_http(two, url):
     answer = ask(two, "http", "GET", url or " ", 0, 0)
     assert answer.startswith("refused: ") or (answer.startswith("status=0 ") and "kind=0" not in answer)
+
+
+def test_http_proxy(plugins, images, server):
+    """The environment's proxy is used, but for loopback and what no_proxy names."""
+    d = skl.Daemon(images, simulator=False, args=["--driver", "services", "--driver-dir", plugins],
+                   env={"http_proxy": server.url, "no_proxy": "direct.invalid"})
+    try:
+        d.api.pull()
+        assert ask(d, "http", "GET", "http://cloud.invalid/now/7", 0, 0).startswith("status=200 len=7 ")
+        assert server.seen[-1][1] == "http://cloud.invalid/now/7", "the proxy is asked with the whole URL"
+        assert ask(d, "http", "GET", server.url + "/now/8", 0, 0).startswith("status=200 len=8 ")
+        assert server.seen[-1][1] == "/now/8"
+        assert ask(d, "http", "GET", "http://direct.invalid/now/9", 5000, 0).startswith("status=0 ")
+    finally:
+        d.close()
+
+
+def test_https_with_an_unknown_certificate(two, tmp_path):
+    """TLS is verified: a server that anybody may be gets no request."""
+    key, cert = str(tmp_path / "key"), str(tmp_path / "cert")
+    drivers.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                 "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    s.seen, s.release, s.daemon_threads = [], threading.Event(), True
+    s.handle_error = lambda *args: None  # the client goes away in the handshake: so it should
+    s.socket = context.wrap_socket(s.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=s.serve_forever, daemon=True).start()
+    try:
+        answer = ask(two, "http", "GET", f"https://127.0.0.1:{s.server_address[1]}/now/1", 20000, 0)
+        assert answer.startswith("status=0 ") and " sent=0 " in answer and not answer.endswith("kind=0")
+        assert s.seen == []
+    finally:
+        s.shutdown()
+        s.server_close()
 
 
 # ---- threads, timers, the rest ----
