@@ -138,6 +138,12 @@ static void deployed(struct function *f)
     struct operation *op = STEAL(f->op);
     struct skl_error err = {0};
 
+    if (f->fail_code != 0) {
+        f->state = FUNCTION_FAILED;
+        touch(f);
+        operation_failed(op, f->fail_code, "Build failed: a fault that was asked for.");
+        return;
+    }
     if (is_docker(f)) {
         const char *name = function_env(f, "SOCKERLESS_IMAGE");
         if (name == NULL)
@@ -186,6 +192,12 @@ static void deleted(struct function *f)
 {
     struct operation *op = STEAL(f->op);
 
+    if (f->fail_code != 0) { /* it stays, and can be deleted again */
+        f->state = FUNCTION_ACTIVE;
+        touch(f);
+        operation_failed(op, f->fail_code, "The deletion failed: a fault that was asked for.");
+        return;
+    }
     function_free(f);
     operation_done(op, TYPE_EMPTY, NULL);
 }
@@ -246,6 +258,7 @@ static void handle_create(struct sim_call *c)
         return;
     }
     f = function_new(c, id);
+    f->fail_code = c->fail_code;
     op = f->op = operation_new(c->sim, f->project, f->location, f->name, "create", "CREATE_FUNCTION", json_dup(c->body));
     if (delay > 0)
         timer_start(&f->timer, delay);
@@ -284,6 +297,7 @@ static void handle_delete(struct sim_call *c)
         call_fail(c, 409, "ABORTED", "unable to queue the operation");
         return;
     }
+    f->fail_code = c->fail_code;
     op = f->op = operation_new(c->sim, f->project, f->location, f->name, "delete", "DELETE_FUNCTION", NULL);
     f->state = FUNCTION_DELETING;
     if (c->sim->opts.operation_delay > 0)

@@ -392,6 +392,17 @@ void invoke_on_request(struct sim *s, struct http_req *req)
     struct instance *in;
     struct invocation *v;
 
+    struct fault_hit hit = faults_strike(s->faults, "Invoke");
+
+    if (hit.kind == FAULT_STATUS) {
+        refuse(s, req, hit.status, "a fault that was asked for\n");
+        return;
+    }
+    if (hit.kind == FAULT_RESET) {
+        server_log(s, "Invoke", http_req_method(req), path, 0, NULL);
+        http_res_abort(req);
+        return;
+    }
     if (route_match(INVOKE_PREFIX "{project}/{location}/{function}", path, &m)) {
         f = function_find(s, route_param(&m, "project"), route_param(&m, "location"), route_param(&m, "function"));
         route_match_fini(&m);

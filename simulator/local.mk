@@ -1,6 +1,6 @@
 # simulator: Google's APIs on loopback. All but main.c is a library, for the tests.
 noinst_LIBRARIES += libskl_sim.a
-sim_sources = simulator/bundle.c simulator/entries.c simulator/functions.c simulator/images.c \
+sim_sources = simulator/bundle.c simulator/entries.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/images.c \
 	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/layout.c \
 	simulator/logging.c simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c \
 	simulator/options.c simulator/recover.c simulator/relay.c simulator/server.c simulator/sim.h \

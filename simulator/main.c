@@ -99,6 +99,12 @@ static int start(struct sim *s, struct skl_error *err)
         return -1;
     if (loop_on_signal(s->loop, SIGTERM, on_term, s, err) < 0 || loop_on_signal(s->loop, SIGINT, on_term, s, err) < 0)
         return -1;
+    s->faults = faults_new(s);
+    for (size_t i = 0; i < s->opts.n_faults; i++)
+        if (faults_add(s->faults, s->opts.faults[i], err) < 0)
+            return -1;
+    if (s->opts.control != NULL && faults_listen(s->faults, s->opts.control, err) < 0)
+        return -1;
     return server_start(s, err) < 0 ? -1 : write_port(s, err);
 }
 
@@ -115,6 +121,7 @@ int main(int argc, char **argv)
     list_init(&s.op_order);
     list_init(&s.entries);
     list_init(&s.relays);
+    list_init(&s.pairs);
     list_init(&s.instances);
     s.stopped = on_stopped;
     rc = start(&s, &err);
@@ -130,5 +137,6 @@ int main(int argc, char **argv)
         (void)fs_remove_tree(s.opts.state_dir, NULL);
     free(s.opts.state_dir);
     free(s.opts.images_dir);
+    free(s.opts.faults);
     return rc == 0 ? 0 : 1;
 }

@@ -31,13 +31,16 @@ static const char help[] =
     "                            Go durations; all 0 by default\n"
     "  --network isolated|host   a network namespace for each instance (default), or the host's network\n"
     "  --require-auth            refuse API calls without a bearer token\n"
+    "  --fault SPEC              RPC[@WHEN]=WHAT (may be repeated): RPC as in the request log, or *; WHEN is N, N-M, /N or P%;\n"
+    "                            WHAT is a status, reset, lost, slow:D or fail[:CODE]; or agents/D=cut\n"
+    "  --control ADDR:PORT       GET, POST {\"fault\":SPEC}, DELETE /faults at run time; the port is in STATE-DIR/control-port\n"
     "  --agent FILE              the agent's binary (default: $SOCKERLESS_AGENT, or beside this program)\n"
     "  --log-level L             error, warn, info, debug\n"
     "  --version, --help\n";
 
 enum {
     OPT_LISTEN = 256, OPT_PORT_FILE, OPT_STATE_DIR, OPT_IMAGES, OPT_DOCKER, OPT_OPERATION_DELAY, OPT_BUILD_DELAY,
-    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT
+    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL
 };
 
 static const struct option long_options[] = {
@@ -45,6 +48,8 @@ static const struct option long_options[] = {
     {"port-file", required_argument, NULL, OPT_PORT_FILE},
     {"state-dir", required_argument, NULL, OPT_STATE_DIR},
     {"images", required_argument, NULL, OPT_IMAGES},
+    {"fault", required_argument, NULL, OPT_FAULT},
+    {"control", required_argument, NULL, OPT_CONTROL},
     {"docker-runtime", no_argument, NULL, OPT_DOCKER},
     {"operation-delay", required_argument, NULL, OPT_OPERATION_DELAY},
     {"build-delay", required_argument, NULL, OPT_BUILD_DELAY},
@@ -116,6 +121,11 @@ static void take(struct sim_options *o, int opt)
         break;
     case OPT_AUTH: o->require_auth = true; break;
     case OPT_AGENT: o->agent = optarg; break;
+    case OPT_FAULT:
+        o->faults = xrealloc(o->faults, (o->n_faults + 1) * sizeof(*o->faults));
+        o->faults[o->n_faults++] = optarg;
+        break;
+    case OPT_CONTROL: o->control = optarg; break;
     case OPT_LOG_LEVEL: set_log_level(optarg); break;
     case OPT_VERSION:
         printf("sockerless-gcp-simulator %s\n", PACKAGE_VERSION);

@@ -30,6 +30,7 @@ struct relay {
 };
 
 struct pipe_pair {
+    struct list link; /* sim's pairs */
     struct bufferevent *a, *b;
 };
 
@@ -40,6 +41,7 @@ static struct bufferevent *other(struct pipe_pair *p, struct bufferevent *bev)
 
 static void pair_end(struct pipe_pair *p)
 {
+    list_remove(&p->link);
     if (p->a != NULL)
         bufferevent_free(p->a);
     if (p->b != NULL)
@@ -112,6 +114,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
     (void)sa;
     (void)len;
     setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    list_push_back(&r->sim->pairs, &p->link);
     p->a = wrap(r->sim, fd, p);
     p->b = wrap(r->sim, out, p);
     if (out < 0 || bufferevent_socket_connect(p->b, (struct sockaddr *)&to, sizeof(to)) < 0) {
@@ -180,4 +183,15 @@ void relay_unref(struct sim *s, uint16_t port)
     /* Kept once opened, though nobody uses it just now: the next function of the same daemon comes soon. */
     if (r != NULL && r->refs > 0)
         r->refs--;
+}
+
+size_t relay_cut_all(struct sim *s)
+{
+    size_t n = 0;
+
+    LIST_FOREACH_SAFE(node, tmp, &s->pairs) {
+        pair_end(LIST_ENTRY(node, struct pipe_pair, link));
+        n++;
+    }
+    return n;
 }

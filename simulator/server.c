@@ -56,6 +56,7 @@ const char *call_param(const struct sim_call *c, const char *name)
 void call_end(struct sim_call *c, int status)
 {
     server_log(c->sim, c->rpc, http_req_method(c->req), http_req_target(c->req), status, c->body);
+    timer_fini(&c->slow);
     route_match_fini(&c->match);
     json_object_put(c->body);
     free(c);
@@ -64,16 +65,17 @@ void call_end(struct sim_call *c, int status)
 void call_json(struct sim_call *c, int status, struct json_object *o)
 {
     struct http_req *req = c->req;
+    bool lost = c->lost;
     struct buf b;
 
     buf_init(&b, REPLY_MAX);
     (void)json_emit(&b, o);
     json_object_put(o);
-    server_log(c->sim, c->rpc, http_req_method(req), http_req_target(req), status, c->body);
-    route_match_fini(&c->match);
-    json_object_put(c->body);
-    free(c);
-    http_res_send(req, status, JSON_TYPE, b.data, b.len);
+    call_end(c, status);
+    if (lost)
+        http_res_abort(req);
+    else
+        http_res_send(req, status, JSON_TYPE, b.data, b.len);
     buf_fini(&b);
 }
 
@@ -166,6 +168,53 @@ static void on_body(void *arg, const char *data, size_t n, const struct skl_erro
     c->route->handler(c);
 }
 
+static void go_on(struct sim_call *c)
+{
+    if (c->route->raw)
+        c->route->handler(c);
+    else
+        http_req_read_all(c->req, SIM_BODY_MAX, on_body, c);
+}
+
+static void on_slow(void *arg)
+{
+    go_on(arg);
+}
+
+/* What was asked for with --fault; most of it ends the call here. */
+static void strike(struct sim_call *c)
+{
+    struct fault_hit hit = faults_strike(c->sim->faults, c->rpc);
+    struct http_req *req = c->req;
+
+    switch (hit.kind) {
+    case FAULT_STATUS:
+        call_fail(c, hit.status, fault_status_name(hit.status), "%s",
+                  hit.status == 429   ? "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'."
+                  : hit.status == 503 ? "The service is currently unavailable."
+                  : hit.status >= 500 ? "Internal error encountered."
+                                      : "The request was refused by a fault that was asked for.");
+        return;
+    case FAULT_RESET:
+        call_end(c, 0);
+        http_res_abort(req);
+        return;
+    case FAULT_SLOW:
+        timer_init(c->sim->loop, &c->slow, on_slow, c);
+        timer_start(&c->slow, hit.delay);
+        return;
+    case FAULT_LOST:
+        c->lost = true;
+        break;
+    case FAULT_FAIL:
+        c->fail_code = hit.grpc_code;
+        break;
+    case FAULT_NONE:
+        break;
+    }
+    go_on(c);
+}
+
 static void on_request(struct http_req *req, void *arg)
 {
     struct sim *s = arg;
@@ -192,10 +241,7 @@ static void on_request(struct http_req *req, void *arg)
                   "other valid authentication credential.");
         return;
     }
-    if (c->route->raw)
-        c->route->handler(c);
-    else
-        http_req_read_all(req, SIM_BODY_MAX, on_body, c);
+    strike(c);
 }
 
 static int open_log(struct sim *s, struct skl_error *err)

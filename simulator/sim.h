@@ -30,6 +30,7 @@
 #include "json/json.h"
 #include "loop/child.h"
 #include "loop/loop.h"
+#include "simulator/faults.h"
 
 #define SIM_BODY_MAX (10u * 1024 * 1024)
 #define SIM_ENTRIES_MAX 200000u       /* log entries kept; the oldest go */
@@ -49,6 +50,9 @@ struct sim_options {
     bool require_auth;
     int64_t operation_delay, build_delay, cold_start_delay, log_delay;
     const char *agent;         /* the agent's binary */
+    const char **faults;       /* --fault, as given */
+    size_t n_faults;
+    const char *control;       /* --control, or NULL */
 };
 /* Exits on --help and usage errors. */
 void sim_options_parse(struct sim_options *o, int argc, char **argv);
@@ -77,6 +81,8 @@ struct sim {
     uint64_t next_entry;
     struct netns_pool *netns;
     struct list relays;
+    struct list pairs;         /* connections through relays */
+    struct faults *faults;
     struct list instances;
     bool stopping;
     void (*stopped)(void *arg);
@@ -90,6 +96,9 @@ struct sim_call {              /* one API request */
     struct route_match match;
     struct json_object *body;  /* POST, PATCH, PUT with JSON */
     const char *rpc;
+    bool lost;                 /* a fault: the answer is not to arrive */
+    int fail_code;             /* a fault: the operation fails with this gRPC code; 0: it does not */
+    struct timer slow;         /* a fault: the call goes on when it fires */
 };
 struct sim_route {
     const char *method;
@@ -136,6 +145,7 @@ struct function {
     enum function_state state;
     struct json_object *json;  /* the resource; state is filled in when answered */
     struct operation *op;      /* in progress */
+    int fail_code;             /* a fault: the operation in progress fails with it */
     struct timer timer;
     struct list instances;
     unsigned revision;
@@ -181,6 +191,7 @@ void netns_free(struct netns *n);
 /* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */
 int relay_ref(struct sim *s, uint16_t port, struct skl_error *err);
 void relay_unref(struct sim *s, uint16_t port);
+size_t relay_cut_all(struct sim *s); /* breaks what is connected; how many that was */
 
 /* ---- instance.c ---- */
 enum instance_state { INSTANCE_STARTING, INSTANCE_READY, INSTANCE_STOPPING };
