@@ -148,7 +148,8 @@ def test_agents_that_are_cut_off(faulty):
 
 def test_many_containers_in_bad_weather(faulty):
     """All end right, no function is left, no POST is repeated."""
-    d, cloud = faulty("Invoke@0.0001%=500", "*@2%=503", "*@1%=429", "*@1%=reset", "CreateFunction@1%=lost", "DeleteFunction@2%=lost", "*@2%=slow:50ms")
+    d, cloud = faulty("Invoke@0.0001%=500", "*@2%=503", "*@1%=429", "*@1%=reset", "CreateFunction@1%=lost", "DeleteFunction@2%=lost", "*@2%=slow:50ms",
+                      args=["--agent-connect-timeout", "5s"])
 
     def life(i):
         a = d.api.create(Cmd=["sh", "-c", f"echo {i}; exit {i % 200}"], ok=False, Labels={"n": str(i)})
