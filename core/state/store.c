@@ -243,6 +243,9 @@ struct checkpoint {
     char *path;
 };
 
+/* One whose store was closed while a thread worked on it: when the loop ends as well nobody is told of its end. */
+static struct checkpoint *left_behind;
+
 static void checkpoint_work(void *arg)
 {
     struct checkpoint *cp = arg;
@@ -259,6 +262,8 @@ static void checkpoint_done(void *arg)
 
     if (cp->store != NULL)
         cp->store->checkpoint = NULL;
+    if (left_behind == cp)
+        left_behind = NULL;
     free(cp->path);
     free(cp);
 }
@@ -284,7 +289,7 @@ static int on_version(void *arg, int n, char **values, char **names)
 {
     (void)n;
     (void)names;
-    *(int *)arg = values[0] != NULL ? atoi(values[0]) : 0;
+    *(int *)arg = values[0] != NULL ? (int)strtol(values[0], NULL, 10) : 0;
     return 0;
 }
 
@@ -372,8 +377,10 @@ void store_close(struct store *s)
 {
     if (s == NULL)
         return;
-    if (s->checkpoint != NULL)
+    if (s->checkpoint != NULL) {
         s->checkpoint->store = NULL;
+        left_behind = s->checkpoint;
+    }
     for (size_t i = 0; i < SQL_MAX; i++)
         sqlite3_finalize(s->stmts[i]);
     if (sqlite3_close(s->db) != SQLITE_OK)

@@ -109,7 +109,7 @@ def rule_calls():
     for path in c_files(*CODE):
         for number, line in enumerate(lines_of(path), 1):
             m = BANNED_CALLS.search(re.sub(r'"(\\.|[^"\\])*"|/\*.*?\*/', "", line))
-            if m and not line.lstrip().startswith("*"):
+            if m and not line.lstrip().startswith(("* ", "*\n")):
                 yield f"{path}:{number}: {m.group(1)}() is not used here"
 
 
