@@ -22,6 +22,7 @@
 #include "simulator/sim.h"
 
 #define PROBE_NS (INT64_C(1) * 1000000)         /* between two connects at a cold start; grows to */
+#define PROBES_QUICK 60
 #define PROBE_MAX_NS (INT64_C(50) * 1000000)
 #define STARTUP_NS (INT64_C(240) * 1000000000)  /* as on Cloud Run */
 #define HEADERS_MAX 200
@@ -36,6 +37,7 @@ struct invocation {
     int64_t timeout;
     struct timer probe, deadline;
     int64_t probe_ns, give_up;
+    unsigned probes;
     struct io io;
     int fd;                    /* of a probe */
     struct http_call *call;
@@ -301,7 +303,9 @@ static void probe_again(struct invocation *v)
         return;
     }
     timer_start(&v->probe, v->probe_ns);
-    v->probe_ns = v->probe_ns * 3 / 2 > PROBE_MAX_NS ? PROBE_MAX_NS : v->probe_ns * 3 / 2;
+    /* Most programs listen within some ten ms; only those that don't are looked at less and less often. */
+    if (++v->probes > PROBES_QUICK)
+        v->probe_ns = v->probe_ns * 3 / 2 > PROBE_MAX_NS ? PROBE_MAX_NS : v->probe_ns * 3 / 2;
 }
 
 static void probe_close(struct invocation *v)
