@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/str.h"
 
 #define CONNECTION_WINDOW (INT32_C(1) << 30)
 /* A DATA frame is not begun with less room than this, unless the buffer is empty. */
@@ -26,6 +27,7 @@
 #define FRAME_HEAD 9u
 #define RESET_BURST 10000u
 #define RESET_RATE 1000u
+#define DRAIN_MAX 16384u        /* within anyone's initial window */
 #define DEFLATE_TABLE 1024u     /* requests on a link hardly repeat: a big table is memory for nothing */
 
 void h2_wake(struct h2 *s)
@@ -67,7 +69,10 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void deliver_request(struct h2_stream *st, const struct h2_head *head)
 {
     struct h2 *s = st->s;
+    const char *length = h2_head_get(head, "content-length");
 
+    if (length == NULL || h2_head_get(head, "expect") != NULL || !str_to_u64(length, 0, UINT64_MAX, &st->announced))
+        st->announced = UINT64_MAX;
     if (s->ops.on_request != NULL)
         s->ops.on_request(s->arg, st, head);
     if (st->ops == NULL && !st->responded)
@@ -149,6 +154,13 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* The answer is complete before the request: what is left of the request is not wanted (RFC 9113 8.1). A little that
+ * is on its way is waited for: curl 7.88 forgets an answer when the reset behind it meets a body not yet sent. */
+static bool is_draining(const struct h2_stream *st)
+{
+    return st->s->server && st->out_ended && !st->keep_open && st->announced <= DRAIN_MAX;
+}
+
 static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *user)
 {
     struct h2_stream *st = find(ng, id);
@@ -156,7 +168,9 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
     (void)flags;
     (void)user;
     nghttp2_session_consume_connection(ng, n);
-    if (st == NULL || st->ops == NULL || st->ops->on_data == NULL) {
+    if (st != NULL && st->announced != UINT64_MAX)
+        st->announced -= n; /* nghttp2 lets no body be longer than its content-length */
+    if (st == NULL || st->ops == NULL || st->ops->on_data == NULL || is_draining(st)) {
         nghttp2_session_consume_stream(ng, id, n);
         return 0;
     }
@@ -217,8 +231,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (st == NULL)
         return 0;
     st->out_ended = true;
-    /* The answer is complete before the request: what is left of the request is not wanted (RFC 9113 8.1). */
-    if (s->server && !st->in_ended && !st->keep_open)
+    if (s->server && !st->in_ended && !st->keep_open && !is_draining(st))
         nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
     return 0;
 }

@@ -55,6 +55,7 @@ struct h2_stream {
     const uint8_t *lent;     /* between nghttp2's read and send callbacks */
     size_t lent_len;
     size_t unconsumed;
+    uint64_t announced;      /* server: bytes of the request still to come; UINT64_MAX: unknown, or not sent unasked */
     bool responded;          /* server: a final head was submitted. Client: one was received. */
     bool in_ended;           /* the peer ended its side */
     bool out_ended;          /* END_STREAM was sent by us */

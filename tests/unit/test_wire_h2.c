@@ -217,13 +217,19 @@ static void pump(struct pair *p)
         continue;
 }
 
-static void start(struct pair *p, const char *method, const char *path, bool body)
+static void start_with(struct pair *p, const char *method, const char *path, const char *const *headers, bool body)
 {
-    static const char *const headers[] = {"x-test", "1", NULL};
     struct h2_body b = {.pull = pull, .arg = &p->c};
 
     p->c.st = h2_request(p->client, method, path, headers, body ? &b : NULL, &side_ops, &p->c, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(p->c.st);
+}
+
+static void start(struct pair *p, const char *method, const char *path, bool body)
+{
+    static const char *const headers[] = {"x-test", "1", NULL};
+
+    start_with(p, method, path, headers, body);
 }
 
 static void answer_hello(struct pair *p)
@@ -441,6 +447,38 @@ static void test_early_answer(void)
     pair_fini(&p);
 }
 
+/* A short body that is on its way is let come; one that is not sent unasked is not waited for. */
+static void test_early_answer_short_body(void)
+{
+    static const char *const heads[][5] = {{"content-length", "5", NULL},
+                                           {"content-length", "5", "expect", "100-continue", NULL},
+                                           {"content-length", "16385", NULL}};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct pair p;
+        pair_init(&p);
+        p.on_request = answer_refusal;
+        p.s.consume = false;
+        p.c.hold = true;
+        p.c.to_send = 5;
+        start_with(&p, "PUT", "/x", heads[i], true);
+        pump(&p);
+        UNIT_INT_EQ(p.c.status, 409);
+        UNIT_INT_EQ(p.c.closes, i == 0 ? 0 : 1);
+        if (i == 0) {
+            p.c.hold = false;
+            h2_stream_resume(p.c.st);
+            pump(&p);
+        }
+        UNIT_INT_EQ(p.c.sent, i == 0 ? 5 : 0);
+        UNIT_INT_EQ(p.c.closes, 1);
+        UNIT_INT_EQ(p.s.closes, 1);
+        UNIT_INT_EQ(p.c.close_err.kind, 0);
+        UNIT_INT_EQ(p.s.close_err.kind, 0);
+        pair_fini(&p);
+    }
+}
+
 static void answer_continue(struct pair *p)
 {
     h2_continue(p->s.st);
@@ -553,5 +591,6 @@ static void test_oversized_headers(void)
 
 UNIT_MAIN("wire_h2", UNIT(test_simple), UNIT(test_nobody_handles), UNIT(test_bodies), UNIT(test_back_pressure),
           UNIT(test_wait_and_resume), UNIT(test_abort), UNIT(test_cancel), UNIT(test_abandon),
-          UNIT(test_early_answer), UNIT(test_continue), UNIT(test_json_request), UNIT(test_ping_goaway),
+          UNIT(test_early_answer), UNIT(test_early_answer_short_body),
+          UNIT(test_continue), UNIT(test_json_request), UNIT(test_ping_goaway),
           UNIT(test_close_ends_streams), UNIT(test_garbage), UNIT(test_oversized_headers))
