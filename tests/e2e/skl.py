@@ -81,7 +81,7 @@ def free_port():
 
 def log_lines(path):
     with open(path) as f:
-        return [json.loads(line) for line in f]
+        return [json.loads(line) for line in f if line.endswith("\n")]  # the last may be in the making
 
 
 def functions_of(url, project=PROJECT):
