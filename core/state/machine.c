@@ -24,13 +24,13 @@
  *   - else the invocation's answer: at once without an agent; for a helper command at most ENGINE_HELPER_GRACE_NS later; else
  *     when the agent has disconnected, at most ENGINE_AGENT_DISCONNECT_NS later.
  *
- * A start by policy that fails goes back to BACK_OFF while the policy wants it: the cloud may be away for a while. REMOVING is
- * in machine_remove.c.
+ * A start by policy that fails goes back to BACK_OFF while the policy wants it: the cloud may be away for a while. What is
+ * stored is in machine_row.c, the agent's output in machine_output.c.
  *
  * A run that was ended here may still have an open invocation (open_run): a new run waits for its answer, since one
  * function instance takes one invocation at a time.
  *
- * Invariants (tests/unit/test_machine.c): one die per run; every waiter is told once; running <=> started later than
+ * Invariants (tests/unit/test_state_machine.c): one die per run; every waiter is told once; running <=> started later than
  * finished or never finished; machine == NULL only at rest; nothing of a caller runs inside an operation.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -135,34 +135,6 @@ bool machine_acts_on_agent(const struct container *c, uint64_t cap)
 struct plugin *machine_driver(const struct container *c)
 {
     return c->engine->plugins != NULL ? plugin_find(c->engine->plugins, c->driver) : NULL;
-}
-
-/* ---- storing ---- */
-
-int machine_store(struct container *c, struct skl_error *err)
-{
-    enum phase p = c->machine != NULL ? c->machine->phase : PHASE_REST;
-    bool starting = p == PHASE_START_DRIVER || p == PHASE_START_PROCESS;
-
-    return store_run(c->engine->store, SQL_CONTAINER_STATE, err, "siiiiiisiii", c->id, (int64_t)c->status,
-                     (int64_t)starting, (int64_t)c->run, c->started, c->finished, (int64_t)c->exit_code, c->error,
-                     (int64_t)c->oom, (int64_t)c->manually_stopped, (int64_t)c->restart_count);
-}
-
-void machine_save(struct machine *m)
-{
-    struct engine *e = m->c->engine;
-    struct skl_error err;
-
-    if (machine_store(m->c, &err) == 0) {
-        list_remove(&m->dirty);
-        return;
-    }
-    if (list_linked(&m->dirty))
-        return;
-    log_error("state", "container %.12s: its state can't be stored now, trying again: %s", m->c->id, err.message);
-    list_push_back(&e->dirty, &m->dirty);
-    timer_start(&e->dirty_timer, STORE_RETRY_NS);
 }
 
 static void set_error(struct container *c, const char *text)
@@ -644,45 +616,11 @@ void machine_run_ended(void *engine, struct plugin *p, const char *id, uint32_t 
 
 /* ---- what the chain tells: state/runner.h ---- */
 
-uint64_t engine_output_offset(const struct container *c)
-{
-    return log_run_offset(c->log);
-}
-
-static struct machine *machine_of_run(const struct container *c, uint32_t run)
+struct machine *machine_of_run(const struct container *c, uint32_t run)
 {
     struct machine *m = c->machine;
 
     return m != NULL && run == c->run && (m->phase == PHASE_RUNNING || m->phase == PHASE_START_PROCESS) ? m : NULL;
-}
-
-bool engine_agent_output(struct container *c, uint32_t run, const void *p, size_t n, bool *ret_malformed)
-{
-    struct machine *m = machine_of_run(c, run);
-    bool more;
-
-    *ret_malformed = false;
-    if (m == NULL)
-        return true;
-    more = log_append(c->log, p, n, ret_malformed);
-    if (log_run_exit(c->log, NULL, NULL))
-        loop_soon(c->engine->loop, &m->check_soon); /* not here: the chain is on the stack */
-    else if (m->phase == PHASE_RUNNING && m->answer.valid && m->answer.kind == SKL_END_EXIT &&
-             machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT))
-        timer_start(&m->wait_timer, DRAIN_NS);
-    return more;
-}
-
-void machine_log_room(struct container *c)
-{
-    struct machine *m = c->machine;
-
-    if (m == NULL)
-        return;
-    if (log_run_exit(c->log, NULL, NULL))
-        loop_soon(c->engine->loop, &m->check_soon);
-    else if (c->engine->runner != NULL)
-        c->engine->runner->output_resume(c->engine->runner_ctx, c);
 }
 
 void engine_agent_lost(struct container *c, uint32_t run, bool final)
@@ -766,4 +704,74 @@ void machine_start_by_policy(struct container *c, bool back_off)
         begin_back_off(m, false);
     else
         machine_start(m);
+}
+
+/* ---- REMOVING: a pending deletion, then the cloud is asked, then it goes ---- */
+
+struct removing {
+    struct container *c;
+    bool volumes;
+};
+
+/* The cloud has deleted it, or will: here it goes. */
+static void on_first_try(void *arg, const struct skl_error *err)
+{
+    struct removing *r = arg;
+    struct container *c = r->c;
+    struct engine *e = c->engine;
+
+    (void)err;
+    container_unindex(c);
+    endpoints_free(c);
+    if (r->volumes)
+        volume_remove_anonymous(c);
+    c->status = CONTAINER_REMOVED;
+    log_delete(c->log);
+    container_event(c, "destroy", NULL);
+    waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
+    waiters_wake(c, WAIT_NEXT_EXIT, c->exit_code, NULL);
+    waiters_wake(c, WAIT_REMOVED, c->exit_code, NULL);
+    if (e->runner != NULL)
+        e->runner->forget(e->runner_ctx, c);
+    execs_free(c);
+    c->machine->open_run = 0;
+    ops_removed(c->machine, NULL);
+    engine_job_free(r);
+    container_unref(c); /* of the table */
+    container_unref(c);
+    engine_idle(e);
+}
+
+void machine_remove(struct machine *m, bool volumes)
+{
+    struct container *c = m->c;
+    enum container_status before = c->status == CONTAINER_REMOVING ? CONTAINER_EXITED : c->status;
+    struct removing *r;
+    struct skl_error err;
+
+    m->phase = PHASE_REMOVING;
+    container_set_status(c, CONTAINER_REMOVING);
+    if (machine_rows_delete(c, volumes, &err) < 0) {
+        m->phase = PHASE_REST;
+        container_set_status(c, before);
+        error_prefix(&err, "container %s could not be removed", c->id);
+        waiters_wake(c, WAIT_REMOVED, c->exit_code, &err);
+        ops_removed(m, &err);
+        machine_settle(m);
+        return;
+    }
+    list_remove(&m->dirty);
+    if (m->open_run != 0)
+        plugin_run_forget(machine_driver(c), c->id, m->open_run);
+    r = engine_job_new(c->engine, sizeof(*r), NULL);
+    r->c = c;
+    r->volumes = volumes;
+    engine_busy(c->engine);
+    container_ref(c);
+    removal_begin(c->engine, c, on_first_try, r);
+}
+
+void machine_remove_rest(struct container *c)
+{
+    machine_remove(machine_get(c), c->auto_remove);
 }

@@ -101,10 +101,14 @@ void machine_run_end(struct machine *m, const struct run_result *r);
 void machine_force_end(struct machine *m, int signo, const char *error);
 void machine_back_off_cancel(struct machine *m);
 void machine_remove(struct machine *m, bool volumes);
-void machine_save(struct machine *m); /* stores the state; tries again when that fails */
+struct machine *machine_of_run(const struct container *c, uint32_t run); /* NULL: that is not the present run */
 void machine_kill_invocation(const struct container *c, uint32_t run, int signo); /* machine_kill.c */
 struct plugin *machine_driver(const struct container *c); /* NULL: not loaded */
 bool machine_acts_on_agent(const struct container *c, uint64_t cap); /* the driver's cap, and there can be an agent */
+
+/* ---- machine_row.c ---- */
+void machine_save(struct machine *m); /* stores the state; tries again when that fails */
+int machine_rows_delete(struct container *c, bool volumes, struct skl_error *err); /* and stores the pending deletion */
 
 /* ---- machine_ops.c: told by machine.c ---- */
 void ops_run_began(struct machine *m);
