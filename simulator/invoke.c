@@ -21,8 +21,8 @@
 #include "loop/http_client.h"
 #include "simulator/sim.h"
 
-#define PROBE_NS (INT64_C(1) * 1000000)         /* between two connects at a cold start; grows to */
-#define PROBES_QUICK 60
+#define PROBE_NS (INT64_C(1) * 1000000)         /* between two connects at a cold start */
+#define PROBES_QUICK 60                         /* at that pace; then it grows to */
 #define PROBE_MAX_NS (INT64_C(50) * 1000000)
 #define STARTUP_NS (INT64_C(240) * 1000000000)  /* as on Cloud Run */
 #define HEADERS_MAX 200
