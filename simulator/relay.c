@@ -32,11 +32,18 @@ struct relay {
 struct pipe_pair {
     struct list link; /* sim's pairs */
     struct bufferevent *a, *b;
+    bool a_ended, b_ended; /* its peer has said its last */
+    bool connected;        /* b */
 };
 
 static struct bufferevent *other(struct pipe_pair *p, struct bufferevent *bev)
 {
     return bev == p->a ? p->b : p->a;
+}
+
+static bool *ended(struct pipe_pair *p, struct bufferevent *bev)
+{
+    return bev == p->a ? &p->a_ended : &p->b_ended;
 }
 
 static void pair_end(struct pipe_pair *p)
@@ -47,6 +54,24 @@ static void pair_end(struct pipe_pair *p)
     if (p->b != NULL)
         bufferevent_free(p->b);
     free(p);
+}
+
+static bool written(struct bufferevent *bev)
+{
+    return evbuffer_get_length(bufferevent_get_output(bev)) == 0;
+}
+
+/* An end goes on to the other side behind what was said before it. The other may still speak. */
+static void pass_end(struct pipe_pair *p, struct bufferevent *from)
+{
+    struct bufferevent *to = other(p, from);
+
+    if (!p->connected || !written(to))
+        return;
+    if (*ended(p, to) && written(from))
+        pair_end(p);
+    else
+        shutdown(bufferevent_getfd(to), SHUT_WR);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -64,30 +89,27 @@ static void on_write(struct bufferevent *bev, void *arg)
     struct pipe_pair *p = arg;
     struct bufferevent *from = other(p, bev);
 
-    if (from == NULL) { /* the other side is closed and all is written */
-        pair_end(p);
-        return;
-    }
-    bufferevent_enable(from, EV_READ);
+    if (*ended(p, from))
+        pass_end(p, from);
+    else
+        bufferevent_enable(from, EV_READ);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct pipe_pair *p = arg;
-    struct bufferevent *to = other(p, bev);
 
-    if ((what & BEV_EVENT_CONNECTED) != 0)
-        return;
-    /* Either end of it ends the other, after what is under way. */
-    if (to != NULL)
-        bufferevent_write_buffer(to, bufferevent_get_input(bev));
-    if (bev == p->a)
-        p->a = NULL;
-    else
-        p->b = NULL;
-    bufferevent_free(bev);
-    if (to == NULL || (what & BEV_EVENT_ERROR) != 0 || evbuffer_get_length(bufferevent_get_output(to)) == 0)
+    if ((what & BEV_EVENT_ERROR) != 0) {
         pair_end(p);
+    } else if ((what & BEV_EVENT_CONNECTED) != 0) {
+        p->connected = true;
+        if (p->a_ended)
+            pass_end(p, p->a);
+    } else if ((what & BEV_EVENT_EOF) != 0) {
+        *ended(p, bev) = true;
+        bufferevent_write_buffer(other(p, bev), bufferevent_get_input(bev));
+        pass_end(p, bev);
+    }
 }
 
 static struct bufferevent *wrap(struct sim *s, int fd, struct pipe_pair *p)

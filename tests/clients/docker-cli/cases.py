@@ -101,9 +101,9 @@ def run_it():
 def run_it_follows_the_window():
     t = Terminal("docker", "run", "--rm", "-it", "busybox", "sh")
     t.read("# ")
-    t.size(41, 133)
 
     def resized():
+        t.size(41, 133)  # again: the CLI asks for signals only after its first resize was answered
         t.type("stty size\n")
         return "41 133" in t.read(r"\d+ \d+\r\n")
     until(resized, "the resize")
