@@ -161,6 +161,7 @@ struct process {
         struct io io;
         bool on;              /* io is initialised */
     } pipe[2];                /* stdout, stderr */
+    bool mirrored_part[2];    /* what our own stdout, stderr got last had no end of line */
     bool status_known;        /* reaped; output may still come */
     uint64_t oom_before;
     struct timer drain;

@@ -89,6 +89,22 @@ static uint64_t oom_kills(void)
 
 /* ---- the end ---- */
 
+/* To our own stdout or stderr, for the cloud's log: what does not fit at once is dropped, the link has everything. */
+static void mirror(struct process *p, int i, const char *data, size_t n)
+{
+    if (p != p->agent->main || p->agent->cfg.callback_url == NULL || write(i + 1, data, n) < 0)
+        return;
+    p->mirrored_part[i] = data[n - 1] != '\n';
+}
+
+/* The cloud takes lines: a last one that has no end would never be seen there. */
+static void mirror_end(struct process *p)
+{
+    for (int i = 0; i < 2; i++)
+        if (p->mirrored_part[i])
+            mirror(p, i, "\n", 1);
+}
+
 static void process_exit(struct process *p)
 {
     struct json_object *o;
@@ -100,6 +116,7 @@ static void process_exit(struct process *p)
     p->state = PROCESS_EXITED;
     if (p->exited == 0)
         p->exited = clock_wall();
+    mirror_end(p);
     outlog_exit(&p->out, &p->exit);
     o = json_new_object();
     json_add_string(o, "event", "exit");
@@ -150,13 +167,6 @@ void process_on_reaped(struct process *p, int status)
 }
 
 /* ---- output ---- */
-
-/* To our own stdout or stderr, for the cloud's log: what does not fit at once is dropped, the link has everything. */
-static void mirror(struct process *p, int i, const char *data, size_t n)
-{
-    if (p == p->agent->main && p->agent->cfg.callback_url != NULL && write(i + 1, data, n) < 0)
-        return;
-}
 
 /* false: nothing more now. */
 static bool read_pipe(struct process *p, int i)

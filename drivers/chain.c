@@ -112,6 +112,11 @@ static void runner_release(void *ctx, struct container *c)
     peer_release(ctx, c);
 }
 
+static void runner_finish(void *ctx, struct container *c)
+{
+    peer_finish(ctx, c);
+}
+
 static bool runner_connected(void *ctx, const struct container *c)
 {
     struct peer *p = peer_find(ctx, c->id);
@@ -179,6 +184,7 @@ static const struct runner_ops runner = {
     .start = runner_start,
     .start_abort = runner_start_abort,
     .release = runner_release,
+    .finish = runner_finish,
     .connected = runner_connected,
     .signal = runner_signal,
     .resize = runner_resize,

@@ -109,6 +109,7 @@ struct peer_waiter *peer_wait(struct peer *p, int64_t timeout_ns, void (*fn)(voi
 void peer_wait_cancel(struct peer_waiter *w);
 /* The runner's table (state/runner.h). */
 void peer_prepare(struct chain *ch, struct container *c);
+void peer_finish(struct chain *ch, struct container *c);
 void peer_release(struct chain *ch, struct container *c);
 void peer_forget(struct chain *ch, struct container *c);
 /* stdin of the main process, made when first asked for: clients may write before the start. NULL without OpenStdin. */

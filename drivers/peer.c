@@ -230,7 +230,7 @@ void peer_on_lost(struct peer *p, const struct skl_error *why, bool final)
     input_detach(p->input);
     execs_on_lost(p);
     p->lost = true;
-    if (p->expected && p->process_started && !p->process_exited && p->c) {
+    if (p->expected && p->process_started && p->c) {
         p->lost_reported = true;
         engine_agent_lost(p->c, p->run, final);
     }
@@ -299,6 +299,21 @@ static void on_finished(void *arg, const struct skl_error *err, const struct cal
         log_debug("agent", "finish: %s", err->message);
 }
 
+/* The agent answers the invocation and goes away; a next run waits for the next one. */
+static void finish(struct peer *p)
+{
+    peer_call(p, "POST", "/process/finish", NULL, on_finished, p);
+    p->conn->leaving = true;
+}
+
+void peer_finish(struct chain *ch, struct container *c)
+{
+    struct peer *p = peer_find(ch, c->id);
+
+    if (p && p->expected && p->process_exited && peer_ready(p))
+        finish(p);
+}
+
 void peer_release(struct chain *ch, struct container *c)
 {
     struct peer *p = peer_find(ch, c->id);
@@ -317,8 +332,7 @@ void peer_release(struct chain *ch, struct container *c)
     if (!p->process_exited)
         output_close(p);
     if (peer_ready(p) && p->process_exited) {
-        peer_call(p, "POST", "/process/finish", NULL, on_finished, p);
-        p->conn->leaving = true; /* the agent goes away; a next run waits for the next one */
+        finish(p);
     } else if (p->conn) {
         conn_shutdown(p->conn, "the container is released");
     }

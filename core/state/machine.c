@@ -520,6 +520,8 @@ static void run_check(struct machine *m)
         check_answer_extended(m);
     } else if (m->answer.valid) {
         check_answer_strict(m, exited);
+    } else if (exited && container_has_agent(c)) {
+        c->engine->runner->finish(c->engine->runner_ctx, c);
     }
 }
 

@@ -45,6 +45,9 @@ struct runner_ops {
     /* The pending start ends with the given error (through its done). */
     void (*start_abort)(void *ctx, struct container *c, const struct skl_error *err);
     void (*release)(void *ctx, struct container *c);
+    /* The engine has the run's whole output, its end included: the agent need not hold back the invocation's answer. For
+     * strict semantics, where that answer ends the run; elsewhere release() says it. More than once does no harm. */
+    void (*finish)(void *ctx, struct container *c);
     bool (*connected)(void *ctx, const struct container *c);
 
     /* To the main process's group; `all`: every process in the function but the agent (pause). */

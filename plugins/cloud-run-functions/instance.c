@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Strict semantics. An exited container's start is what any start is: a POST to its function, which is still there. */
+#define STRICT_CAPS (SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT | SKL_CAP_RESTART_RUN)
 #define EXTENDED_CAPS                                                                                        \
-    (SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS |               \
-     SKL_CAP_START_STAGED | SKL_CAP_RESTART_RUN)
+    (STRICT_CAPS | SKL_CAP_STOP | SKL_CAP_SIGNAL | SKL_CAP_PAUSE | SKL_CAP_AGENT_EXIT | SKL_CAP_AGENT_LOGS | \
+     SKL_CAP_START_STAGED)
 
 int64_t gcf_now(const struct skl_instance *inst)
 {
@@ -125,7 +127,7 @@ int gcf_open(const struct skl_host *host, const struct skl_value *const *values,
         gcf_close(inst);
         return -1;
     }
-    *ret_caps = SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT | (inst->config.extended ? EXTENDED_CAPS : 0);
+    *ret_caps = inst->config.extended ? EXTENDED_CAPS : STRICT_CAPS;
     *ret_inst = inst;
     gcf_cleanup_resume(inst);
     return 0;
@@ -208,7 +210,7 @@ const struct skl_driver gcf_driver = {
     .name = "cloud-run-functions",
     .version = GCF_VERSION,
     .description = "Google Cloud Functions (2nd gen)",
-    .caps = SKL_CAP_LIST | SKL_CAP_INSPECT | SKL_CAP_AGENT | EXTENDED_CAPS,
+    .caps = EXTENDED_CAPS,
     .options = gcf_options,
     .ops = &ops,
     .open = gcf_open,

@@ -6,3 +6,4 @@ tests_e2e_gcf_gcf_bench_SOURCES = tests/e2e/gcf/bench.c tests/e2e/gcf/bench.h te
 tests_e2e_gcf_gcf_bench_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/include $(JSON_CFLAGS) $(CURL_CFLAGS)
 tests_e2e_gcf_gcf_bench_LDADD = $(CURL_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/e2e/gcf/driver_bench.py tests/e2e/gcf/fake_google.py tests/e2e/gcf/test_gcf_driver.py
+EXTRA_DIST += tests/e2e/gcf/test_gcf_semantics.py

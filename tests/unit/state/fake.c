@@ -238,6 +238,13 @@ static void fake_release(void *ctx, struct container *c)
     (void)c;
     buf_puts(&f->host.transcript, "release ");
 }
+static void fake_finish(void *ctx, struct container *c)
+{
+    struct fake *f = ctx;
+
+    (void)c;
+    buf_puts(&f->host.transcript, "finish ");
+}
 static bool fake_connected(void *ctx, const struct container *c)
 {
     struct fake *f = ctx;
@@ -305,7 +312,7 @@ static void fake_forget(void *ctx, struct container *c)
 
 static const struct runner_ops fake_runner = {
     .prepare = fake_prepare, .start = fake_start, .start_abort = fake_start_abort, .release = fake_release,
-    .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
+    .finish = fake_finish, .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
     .stdin_close = fake_stdin_close, .output_resume = fake_output_resume, .probe = fake_probe, .forget = fake_forget,
 };
 
