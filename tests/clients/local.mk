@@ -1,13 +1,14 @@
 # tests/clients: real clients, a folder each. Run by scripts/check (those from Debian) and scripts/check-clients.
-EXTRA_DIST += tests/clients/run.py
+EXTRA_DIST += tests/clients/run.py tests/clients/casebook.py tests/clients/gobuild tests/clients/gocases
 EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.py tests/clients/compose-1/docker-compose.yml
-EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py
+EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py tests/clients/docker-cli/cli.py tests/clients/docker-cli/terminal.py
+EXTRA_DIST += tests/clients/docker-cli-20/client.json tests/clients/docker-cli-20/run
 EXTRA_DIST += tests/clients/docker-py/client.json tests/clients/docker-py/cases.py
 EXTRA_DIST += tests/clients/docker-py-newest/client.json
 EXTRA_DIST += tests/clients/dockerode/client.json tests/clients/dockerode/cases.js
 EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testcontainers-node/cases.js
 EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
-EXTRA_DIST += tests/clients/gobuild
 EXTRA_DIST += tests/clients/compose-2/client.json
 EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml
-EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go
+EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go tests/clients/go-sdk/modules
+EXTRA_DIST += tests/clients/testcontainers-go/client.json tests/clients/testcontainers-go/cases.go tests/clients/testcontainers-go/modules
