@@ -117,7 +117,7 @@ static void instance_free(struct instance *in)
     timer_fini(&in->kill);
     for (size_t i = 0; i < in->n_relays; i++)
         relay_unref(s, in->relays[i]);
-    netns_free(in->net);
+    netns_put(in->net);
     instance_dir_clean(s, in->dir, in->id);
     free(in->dir);
     free(in->service);

@@ -102,7 +102,7 @@ int nl_link_index(int nl, const char *name)
     return ((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_index;
 }
 
-int nl_veth_add(int nl, const char *name, const char *peer, int peer_ns_fd)
+int nl_veth_add(int nl, const char *name, uint32_t group, const char *peer, int peer_ns_fd)
 {
     struct request r;
     struct ifinfomsg *m = begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*m)), inner = {0};
@@ -110,6 +110,7 @@ int nl_veth_add(int nl, const char *name, const char *peer, int peer_ns_fd)
     uint32_t fd = (uint32_t)peer_ns_fd;
 
     add(&r, IFLA_IFNAME, name, strlen(name) + 1);
+    add(&r, IFLA_GROUP, &group, sizeof(group));
     info = add(&r, IFLA_LINKINFO, NULL, 0);
     add(&r, IFLA_INFO_KIND, "veth", 4);
     data = add(&r, IFLA_INFO_DATA, NULL, 0);
@@ -128,6 +129,15 @@ int nl_link_delete(int nl, const char *name)
 
     begin(&r, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
     add(&r, IFLA_IFNAME, name, strlen(name) + 1);
+    return talk(nl, &r);
+}
+
+int nl_group_delete(int nl, uint32_t group)
+{
+    struct request r;
+
+    begin(&r, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+    add(&r, IFLA_GROUP, &group, sizeof(group));
     return talk(nl, &r);
 }
 

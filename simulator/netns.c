@@ -1,5 +1,8 @@
 /*
- * simulator/netns.c - network namespaces for instances, a few made ahead since making one takes milliseconds.
+ * simulator/netns.c - network namespaces for instances. Making and deleting one takes the kernel some 20 ms, so a few are made
+ * ahead and they are used again: an instance can't change its network (it has no CAP_NET_ADMIN), and its processes, and with
+ * them its sockets, are gone when its namespace comes back. The one that rested longest is taken first, so that connections in
+ * TIME_WAIT are over by then.
  *
  * Each is a point-to-point link: a veth whose host end has NETNS_HOST_ADDR/32 (all of them have) and whose inner
  * end has an address of its own out of 169.254.1.0 to 169.254.126.255; a route for it on the host, a default route inside. Addresses are drawn
@@ -26,13 +29,16 @@
 #include "base/mem.h"
 #include "simulator/sim.h"
 
-#define POOL_SIZE 4
+#define POOL_SIZE 4   /* made ahead */
+#define RESTING_MAX 64 /* kept for another use; more are deleted */
 #define ADDRESS_TRIES 16
 
 struct netns_pool {
     struct loop *loop;
     struct list ready;
-    size_t n, making;
+    size_t n, working;   /* resting; calls to threads under way */
+    size_t making;
+    uint32_t group;      /* all host ends are in it: deleted at once */
     bool broken;
     bool closed;
     struct skl_error why;
@@ -41,6 +47,7 @@ struct netns_pool {
 struct making {
     struct netns_pool *pool;
     struct netns *ns;
+    bool failed;
     struct skl_error err;
 };
 
@@ -121,7 +128,7 @@ static int make(struct netns *n, struct skl_error *err)
 
     snprintf(n->host_if, sizeof(n->host_if), "skl%09llx", (unsigned long long)(random_u64() & 0xfffffffffULL));
     if (make_namespace(&u, err) == 0 && (nl = nl_open()) >= 0) {
-        if (nl_veth_add(nl, n->host_if, "eth0", u.ns_fd) < 0)
+        if (nl_veth_add(nl, n->host_if, n->pool->group, "eth0", u.ns_fd) < 0)
             error_set_errno(err, SKL_ERR_INTERNAL, errno, "making a pair of interfaces");
         else if (configure_host(n, nl, err) == 0 && configure_inside(n, u.nl_fd, err) == 0)
             rc = 0;
@@ -136,16 +143,48 @@ static int make(struct netns *n, struct skl_error *err)
 
 /* ---- the pool ---- */
 
-static void refill(struct netns_pool *p);
+static struct netns *netns_new(struct netns_pool *p)
+{
+    struct netns *n = xcalloc(1, sizeof(*n));
+
+    n->pool = p;
+    n->fd = -1;
+    list_init(&n->link);
+    return n;
+}
+
+static void delete_link(const struct netns *n)
+{
+    int nl = nl_open();
+
+    if (nl < 0)
+        return;
+    (void)nl_link_delete(nl, n->host_if);
+    close(nl);
+}
+
+/* Deleting one end of the pair deletes both, and the route. */
+static void netns_free(struct netns *n)
+{
+    list_remove(&n->link);
+    if (n->fd >= 0)
+        close(n->fd);
+    free(n);
+}
+
+static void work_done(struct netns_pool *p)
+{
+    if (--p->working == 0 && p->closed)
+        free(p);
+}
 
 static void make_work(void *arg)
 {
     struct making *m = arg;
 
-    if (make(m->ns, &m->err) < 0) {
-        netns_free(m->ns);
-        m->ns = NULL;
-    }
+    m->failed = make(m->ns, &m->err) < 0;
+    if (m->failed)
+        delete_link(m->ns);
 }
 
 static void make_done(void *arg)
@@ -154,31 +193,50 @@ static void make_done(void *arg)
     struct netns_pool *p = m->pool;
 
     p->making--;
-    if (p->closed) {
-        netns_free(m->ns);
-        if (p->making == 0)
-            free(p);
-    } else if (m->ns != NULL) {
-        list_push_back(&p->ready, &m->ns->link);
-        p->n++;
-    } else {
+    if (m->failed && !p->closed) {
         p->broken = true;
         p->why = m->err;
         log_error("netns", "%s", m->err.message);
     }
+    if (m->failed)
+        netns_free(m->ns);
+    else
+        netns_put(m->ns);
     free(m);
+    work_done(p);
+}
+
+static void delete_work(void *arg)
+{
+    struct making *m = arg;
+
+    delete_link(m->ns);
+}
+
+static void delete_done(void *arg)
+{
+    struct making *m = arg;
+
+    netns_free(m->ns);
+    work_done(m->pool);
+    free(m);
+}
+
+static void start_work(struct netns_pool *p, struct netns *n, void (*work)(void *arg), void (*done)(void *arg))
+{
+    struct making *m = xcalloc(1, sizeof(*m));
+
+    m->pool = p;
+    m->ns = n;
+    p->working++;
+    loop_work(p->loop, work, done, m);
 }
 
 static void refill(struct netns_pool *p)
 {
     while (!p->broken && p->n + p->making < POOL_SIZE) {
-        struct making *m = xcalloc(1, sizeof(*m));
-        m->pool = p;
-        m->ns = xcalloc(1, sizeof(*m->ns));
-        m->ns->fd = -1;
-        list_init(&m->ns->link);
         p->making++;
-        loop_work(p->loop, make_work, make_done, m);
+        start_work(p, netns_new(p), make_work, make_done);
     }
 }
 
@@ -188,14 +246,14 @@ struct netns_pool *netns_pool_new(struct loop *loop, struct skl_error *err)
     struct netns *first;
 
     p->loop = loop;
+    p->group = (uint32_t)random_u64() | 1u;
     list_init(&p->ready);
     first = netns_take(p, err); /* says at once what is missing */
     if (first == NULL) {
         free(p);
         return NULL;
     }
-    list_push_back(&p->ready, &first->link);
-    p->n++;
+    netns_put(first);
     return p;
 }
 
@@ -203,50 +261,49 @@ struct netns *netns_take(struct netns_pool *p, struct skl_error *err)
 {
     struct netns *n;
 
-    if (!list_empty(&p->ready)) {
+    if (p->n > 0) {
         n = LIST_ENTRY(p->ready.next, struct netns, link);
         list_remove(&n->link);
         p->n--;
-        refill(p);
-        return n;
-    }
-    n = xcalloc(1, sizeof(*n));
-    n->fd = -1;
-    list_init(&n->link);
-    if (make(n, err) < 0) {
+    } else if (n = netns_new(p), make(n, err) < 0) {
+        delete_link(n);
         netns_free(n);
         return NULL;
     }
-    if (p->n == 0)
-        refill(p);
+    refill(p);
     return n;
 }
 
-/* Deleting one end of the pair deletes both, and the route. */
-void netns_free(struct netns *n)
+void netns_put(struct netns *n)
 {
-    int nl;
+    struct netns_pool *p = n != NULL ? n->pool : NULL;
 
-    if (n == NULL)
+    if (p == NULL)
         return;
-    list_remove(&n->link);
-    nl = nl_open();
-    if (nl >= 0) {
-        (void)nl_link_delete(nl, n->host_if);
-        close(nl);
+    if (p->closed) {
+        delete_link(n);
+        netns_free(n);
+    } else if (p->n < RESTING_MAX) {
+        list_push_back(&p->ready, &n->link);
+        p->n++;
+    } else {
+        start_work(p, n, delete_work, delete_done);
     }
-    if (n->fd >= 0)
-        close(n->fd);
-    free(n);
 }
 
 void netns_pool_free(struct netns_pool *p)
 {
+    int nl;
+
     if (p == NULL)
         return;
     p->closed = true;
+    if ((nl = nl_open()) >= 0) {
+        (void)nl_group_delete(nl, p->group);
+        close(nl);
+    }
     LIST_FOREACH_SAFE(node, tmp, &p->ready)
         netns_free(LIST_ENTRY(node, struct netns, link));
-    if (p->making == 0)
+    if (p->working == 0)
         free(p);
 }

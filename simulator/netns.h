@@ -8,11 +8,13 @@
 #define SKL_SIM_NETNS_H
 
 #include <netinet/in.h>
+#include <stdint.h>
 
 int nl_open(void);                                   /* a socket in the current namespace */
 int nl_link_index(int nl, const char *name);         /* > 0, or -1 */
-int nl_veth_add(int nl, const char *name, const char *peer, int peer_ns_fd);
+int nl_veth_add(int nl, const char *name, uint32_t group, const char *peer, int peer_ns_fd);
 int nl_link_delete(int nl, const char *name);
+int nl_group_delete(int nl, uint32_t group);         /* all links of the group, in one go */
 int nl_link_up(int nl, int index);
 int nl_addr_add(int nl, int index, struct in_addr addr, int prefix);
 /* prefix 0: the default route. via may be NULL. exclusive: EEXIST when there is one. */

@@ -177,6 +177,7 @@ int image_import(const char *images_dir, const char *name, const char *path, str
 /* ---- netns.c ---- */
 struct netns {
     struct list link;
+    struct netns_pool *pool;
     int fd;                    /* of the namespace */
     char host_if[16];
     struct in_addr addr;       /* inside */
@@ -185,7 +186,8 @@ struct netns {
 struct netns_pool *netns_pool_new(struct loop *loop, struct skl_error *err);
 void netns_pool_free(struct netns_pool *p);
 struct netns *netns_take(struct netns_pool *p, struct skl_error *err);
-void netns_free(struct netns *n);
+/* Its processes are gone: it may be used again. */
+void netns_put(struct netns *n);
 
 /* ---- relay.c ---- */
 /* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */

@@ -31,6 +31,7 @@ e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_registry.py
 e2e_files += tests/e2e/test_server.py
 e2e_files += tests/e2e/test_sim_faults.py
+e2e_files += tests/e2e/test_sim_network.py
 e2e_files += tests/e2e/test_sim_relay.py
 e2e_files += tests/e2e/test_skeleton.py
 e2e_files += tests/e2e/test_state_crash.py
