@@ -32,7 +32,7 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
     ch->engine = opts->engine;
     ch->connect_timeout = opts->connect_timeout_ns > 0 ? opts->connect_timeout_ns : DEFAULT_CONNECT_TIMEOUT_NS;
     ch->synthetic = opts->synthetic;
-    ch->scratch = xmalloc(LINK_SCRATCH_SIZE);
+    ch->scratch = xmalloc(SCRATCH_OUT_SIZE);
     ch->scratch_in = xmalloc(SCRATCH_IN_SIZE);
     ch->staging = staging_new(opts->loop, opts->staging_dir, err);
     if (!ch->staging) {

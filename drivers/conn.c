@@ -17,7 +17,10 @@
 #include "base/mem.h"
 #include "wire/ws.h"
 
-#define CONN_PENDING_HIGH (512u * 1024) /* bytes with the transport above which the link is not pulled */
+#define CONN_PENDING_HIGH (128u * 1024) /* bytes with the transport above which the link is not pulled */
+/* What an agent may send ahead on one stream waits here when the client is slow: memory for each slow client. */
+#define CONN_STREAM_WINDOW (512u * 1024)
+_Static_assert(CONN_STREAM_WINDOW <= LINK_STREAM_WINDOW, "agents keep one LINK_STREAM_WINDOW until it is acknowledged");
 
 static void conn_free(struct agent_conn *ac)
 {
@@ -56,7 +59,7 @@ static void conn_flush(struct agent_conn *ac)
 
     while (ac->transport && ac->ops->pending(ac->transport) < CONN_PENDING_HIGH) {
         const uint8_t *p;
-        size_t n = link_output(ac->link, ch->scratch, LINK_SCRATCH_SIZE, &p);
+        size_t n = link_output(ac->link, ch->scratch, SCRATCH_OUT_SIZE, &p);
         if (n == 0)
             break;
         ac->ops->write(ac->transport, NULL, 0, p, n);
@@ -169,7 +172,7 @@ struct agent_conn *chain_agent_accept(struct chain *ch, const char *container_id
 {
     struct peer *p = peer_get(ch, container_id);
     struct agent_conn *ac = xcalloc(1, sizeof(*ac));
-    struct link_opts lo = {.role = LINK_DAEMON, .stream_window = LINK_STREAM_WINDOW};
+    struct link_opts lo = {.role = LINK_DAEMON, .stream_window = CONN_STREAM_WINDOW};
 
     ac->peer = p;
     list_push_back(&ch->conns, &ac->in_chain);

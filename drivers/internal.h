@@ -52,10 +52,11 @@ struct chain {
     enum chain_synthetic synthetic;
     struct peer *peers;   /* hash by container id */
     struct list conns;    /* all that are open, replaced ones that are about to end too */
-    uint8_t *scratch;     /* LINK_SCRATCH_SIZE, for all links */
+    uint8_t *scratch;     /* SCRATCH_OUT_SIZE, for all links */
     uint8_t *scratch_in;  /* writable copy of what arrived */
 };
 #define SCRATCH_IN_SIZE (64u * 1024)
+#define SCRATCH_OUT_SIZE (128u * 1024 + 1024)
 
 /* ---- peer.c ---- */
 struct peer_waiter {           /* somebody waits for a connection */

@@ -14,8 +14,9 @@
 #include "state/container.h"
 #include "state/engine.h"
 
-#define UPLOAD_BUFFER_MAX (512u * 1024) /* bytes kept for the link */
-#define UPLOAD_BUFFER_LOW (128u * 1024)
+#define UPLOAD_BUFFER_MAX (192u * 1024) /* bytes kept for the link ... */
+#define UPLOAD_RING (256u * 1024)       /* ... and one read more */
+#define UPLOAD_BUFFER_LOW (64u * 1024)
 #define DELIVER_PIECE (128u * 1024)
 
 struct chain_upload {
@@ -209,6 +210,8 @@ bool chain_upload_write(struct chain_upload *u, const void *p, size_t n)
     }
     if (!u->stream)
         return true; /* the answer is on its way */
+    if (ring_len(&u->ring) + n > UPLOAD_BUFFER_LOW)
+        ring_reserve(&u->ring, UPLOAD_RING); /* a long one: growing and shrinking for each read would cost more */
     ring_put(&u->ring, p, n);
     h2_stream_resume(u->stream);
     if (u->ring.end - u->ring.sent >= UPLOAD_BUFFER_MAX)

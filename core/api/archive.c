@@ -101,7 +101,7 @@ static bool on_data(void *arg, const void *p, size_t n)
     struct download *d = arg;
 
     http_res_write(d->call->req, p, n);
-    return http_res_writable(d->call->req);
+    return http_res_pending(d->call->req) <= HTTP_WRITE_LOW; /* above it, on_drain comes */
 }
 
 static void on_end(void *arg, const struct skl_error *err)

@@ -33,26 +33,37 @@ static void copy_out(const struct ring *r, uint64_t from, uint8_t *out, size_t n
     memcpy(out + first, r->data, n - first);
 }
 
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t n = a < b ? a : b;
+
+    return n < c ? n : c;
+}
+
 static void grow(struct ring *r, size_t need)
 {
-    size_t cap = r->cap ? r->cap : RING_MIN, len = ring_len(r);
+    size_t cap = r->cap ? r->cap : RING_MIN;
     uint8_t *data;
 
     while (cap < need)
         cap *= 2;
     data = xmalloc(cap);
-    if (len > 0) {
-        /* into the place its offsets have in the new ring */
-        uint8_t *flat = xmalloc(len);
-        size_t at = r->base & (cap - 1), first = cap - at < len ? cap - at : len;
-        copy_out(r, r->base, flat, len);
-        memcpy(data + at, flat, first);
-        memcpy(data, flat + first, len - first);
-        free(flat);
+    /* into the place its offsets have in the new ring, in pieces that wrap in neither */
+    for (uint64_t at = r->base; at != r->end;) {
+        size_t n = least((size_t)(r->end - at), r->cap - (at & (r->cap - 1)), cap - (at & (cap - 1)));
+        memcpy(data + (at & (cap - 1)), r->data + (at & (r->cap - 1)), n);
+        at += n;
     }
     free(r->data);
     r->data = data;
     r->cap = cap;
+}
+
+void ring_reserve(struct ring *r, size_t n)
+{
+    r->keep = true;
+    if (n > r->cap)
+        grow(r, n);
 }
 
 void ring_put(struct ring *r, const void *p, size_t n)
@@ -90,7 +101,7 @@ void ring_ack(struct ring *r, size_t n)
     size_t sent = (size_t)(r->sent - r->base);
 
     r->base += n < sent ? n : sent;
-    if (r->base == r->end)
+    if (r->base == r->end && !r->keep)
         ring_fini(r);
 }
 

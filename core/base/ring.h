@@ -9,6 +9,7 @@
 #ifndef SKL_BASE_RING_H
 #define SKL_BASE_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,10 +19,12 @@ struct ring {
     uint64_t base;  /* stream offsets */
     uint64_t sent;
     uint64_t end;
+    bool keep;      /* the memory stays while empty */
 };
 
 void ring_fini(struct ring *r);
 size_t ring_len(const struct ring *r);                     /* bytes kept */
+void ring_reserve(struct ring *r, size_t n);               /* at least n bytes, kept until ring_fini */
 void ring_put(struct ring *r, const void *p, size_t n);    /* grows; the caller keeps the bound */
 /* Longest contiguous piece from `sent` on, at most max; advances sent. NULL: nothing. */
 const uint8_t *ring_take(struct ring *r, size_t max, size_t *ret_n);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <json-c/json.h>
+#include <malloc.h>
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/config.h"
@@ -17,6 +18,8 @@
 
 #define OUTPUT_MAX (1024u * 1024)
 #define EXIT_USAGE 2
+#define MALLOC_MMAP (128 * 1024) /* pieces from this size are mapped apart */
+#define MALLOC_KEEP (512 * 1024) /* what malloc keeps for the next one */
 
 static const char *lookup_env(const char *name)
 {
@@ -155,6 +158,9 @@ int main(int argc, char **argv)
     struct config_args args;
 
     log_set_program("sockerlessd");
+    /* For good: left alone, glibc raises both up to 32 and 64 MiB as big buffers are freed. */
+    mallopt(M_MMAP_THRESHOLD, MALLOC_MMAP);
+    mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);
     if (config_args_parse(argc, argv, &args, &err) < 0) {
         fprintf(stderr, "sockerlessd: %s\nTry 'sockerlessd --help'.\n", err.message);
         return EXIT_USAGE;

@@ -128,7 +128,7 @@ void conn_close(struct http_conn *c)
         s->paused = false;
         listeners_pause(s, false);
     }
-    queue_fini(&c->out);
+    blocks_fini(&c->out);
     queue_fini(&c->held);
     conn_schedule(c);
 }
@@ -142,7 +142,7 @@ void conn_release(struct http_conn *c)
     soon_cancel(&c->work);
     timer_fini(&c->apart);
     http_chunked_free(c->chunked);
-    queue_fini(&c->out);
+    blocks_fini(&c->out);
     queue_fini(&c->held);
     free(c->peer);
     free(c);

@@ -6,7 +6,7 @@
  *   input.c     from bytes to heads, bodies, stream input    output.c    the output queue
  *   request.c   accessors of a request                       body.c      reading request bodies
  *   response.c  responses                                    stream.c    hijacked connections
- *   guard.c, parser.c   what a head or a chunked body is     route.c     patterns      queue.c  byte queues
+ *   guard.c, parser.c   what a head or a chunked body is     route.c     patterns      queue.c, blocks.c  byte queues
  *
  * Connections are not bufferevents: measured on a trivial handler, those cost 40 % of the requests per second.
  * A connection has one edge-triggered event for input that is registered once and never changed, and one for
@@ -27,6 +27,7 @@
 #include <event2/event_struct.h>
 #include "base/list.h"
 #include "base/mem.h"
+#include "http/blocks.h"
 #include "http/guard.h"
 #include "http/parser.h"
 #include "http/queue.h"
@@ -128,7 +129,7 @@ struct http_conn {
     int64_t apart_until;
     struct ssl_st *ssl;
     struct http_queue held; /* input read and not used yet */
-    struct http_queue out;
+    struct http_blocks out;
     struct http_chunked *chunked;
     int64_t body_left;     /* HTTP_FRAME_LENGTH: bytes to come */
     size_t discard_left;   /* HTTP_SINK_DISCARD in a body: bytes still tolerated */

@@ -1,6 +1,7 @@
 # core/http: HTTP/1.1 server.
 noinst_LIBRARIES += libskl_http.a
-http_sources = core/http/body.c core/http/conn.c core/http/guard.c core/http/guard.h core/http/http-internal.h \
+http_sources = core/http/blocks.c core/http/blocks.h \
+	core/http/body.c core/http/conn.c core/http/guard.c core/http/guard.h core/http/http-internal.h \
 	core/http/input.c core/http/listen.c core/http/output.c core/http/parser.c core/http/parser.h \
 	core/http/queue.c core/http/queue.h core/http/request.c core/http/response.c core/http/route.c \
 	core/http/route.h core/http/server.c core/http/server.h core/http/sock.c core/http/stream.c \

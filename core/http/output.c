@@ -10,6 +10,8 @@
 #include <errno.h>
 #include "http/http-internal.h"
 
+#define FLUSH_PIECES 8 /* blocks in one system call */
+
 static size_t iov_total(const struct iovec *iov, int n)
 {
     size_t total = 0;
@@ -27,7 +29,7 @@ static void queue_rest(struct http_conn *c, const struct iovec *iov, int n, size
             skip -= len;
             continue;
         }
-        queue_append(&c->out, (const char *)iov[i].iov_base + skip, len - skip);
+        blocks_append(&c->out, (const char *)iov[i].iov_base + skip, len - skip);
         skip = 0;
     }
     if (c->out.len > HTTP_WRITE_LOW)
@@ -83,8 +85,8 @@ void out_write(struct http_conn *c, struct iovec *iov, int n)
 void out_flush(struct http_conn *c)
 {
     while (!c->closed && c->out.len > 0 && !c->blocked && !stream_head_unread(c)) {
-        struct iovec iov = {.iov_base = queue_front(&c->out), .iov_len = c->out.len};
-        ssize_t sent = sock_writev(c, &iov, 1);
+        struct iovec iov[FLUSH_PIECES];
+        ssize_t sent = sock_writev(c, iov, blocks_peek(&c->out, iov, FLUSH_PIECES));
         if (sent == -EAGAIN) {
             block(c);
             return;
@@ -93,6 +95,6 @@ void out_flush(struct http_conn *c)
             conn_close(c);
             return;
         }
-        queue_consume(&c->out, (size_t)sent);
+        blocks_consume(&c->out, (size_t)sent);
     }
 }
