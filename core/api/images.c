@@ -57,7 +57,7 @@ void api_images_inspect(struct api_call *c)
     jw_time(&w, "Created", im->created);
     if (c->version < 44) {
         jw_string(&w, "Container", "");
-        jw_null(&w, "ContainerConfig");
+        jw_raw(&w, "ContainerConfig", "{}"); /* an object in those versions, and there is nothing to say */
     }
     jw_string(&w, "DockerVersion", "");
     jw_string(&w, "Author", im->author);

@@ -100,10 +100,10 @@ static int parse_bind(const char *s, struct bind *ret, struct skl_error *err)
     const char *colon = strchr(s, ':');
     const char *second = colon != NULL ? strchr(colon + 1, ':') : NULL;
 
-    if (colon == NULL || colon == s || (second != NULL && strchr(second + 1, ':') != NULL))
+    if (s[0] == '\0' || colon == s || (second != NULL && strchr(second + 1, ':') != NULL))
         return invalid(s, err);
-    ret->source = xstrndup(s, (size_t)(colon - s));
-    ret->target = second != NULL ? xstrndup(colon + 1, (size_t)(second - colon - 1)) : xstrdup(colon + 1);
+    ret->source = colon != NULL ? xstrndup(s, (size_t)(colon - s)) : xstrdup("");
+    ret->target = colon == NULL ? xstrdup(s) : second != NULL ? xstrndup(colon + 1, (size_t)(second - colon - 1)) : xstrdup(colon + 1);
     ret->mode = xstrdup(second != NULL ? second + 1 : "");
     ret->kind = ret->source[0] == '/' ? BIND_HOST : BIND_VOLUME;
     if (ret->target[0] != '/')
@@ -113,7 +113,7 @@ static int parse_bind(const char *s, struct bind *ret, struct skl_error *err)
     if (strspn(ret->target, "/") == strlen(ret->target))
         return error_set(err, SKL_ERR_INVALID, "invalid volume specification: '%s': invalid specification: destination "
                          "can't be '/'", s);
-    if (ret->kind == BIND_VOLUME && !name_is_valid(ret->source))
+    if (ret->kind == BIND_VOLUME && colon != NULL && !name_is_valid(ret->source))
         return error_set(err, SKL_ERR_INVALID,
                          "create %s: \"%s\" includes invalid characters for a local volume name, only "
                          "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute "

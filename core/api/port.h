@@ -22,13 +22,13 @@ int port_parse_host(const char *s, uint16_t *ret_first, uint16_t *ret_last, stru
 enum bind_kind { BIND_HOST, BIND_VOLUME };
 struct bind {
     enum bind_kind kind;
-    char *source;      /* path on the host or volume name */
+    char *source;      /* path on the host or volume name; "": a volume without a name */
     char *target;
     char *mode;        /* what follows the second colon, "" */
     bool read_only;
     bool no_copy;
 };
-/* "/host:/target[:ro,...]" or "volume:/target[:...]". Docker's texts. */
+/* "/host:/target[:ro,...]", "volume:/target[:...]" or "/target". Docker's texts. */
 int bind_parse(const char *s, struct bind *ret, struct skl_error *err);
 void bind_fini(struct bind *b);
 

@@ -4,7 +4,7 @@
     run.py [--debian] [--write FILE] [CLIENT...]
 
 Each folder here is a client. Its client.json says what it is: {"name", "debian": true if Debian packages are all it needs, "install": [command...],
-"run": [command...], "needs": [programs]}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
+"run": [command...], "needs": [programs], "skip": why it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
 downloaded stays), with DOCKER_HOST set and HERE naming the folder. `run` prints a line a case: "ok - NAME", "not ok - NAME: WHY" or
 "skip - NAME: WHY", and "version - V". A client that can't be had on this machine is skipped as a whole, with the reason.
 
@@ -69,6 +69,8 @@ def command(argv, env, cwd, timeout):
 
 def run_client(spec, daemon, work):
     result = Result(spec)
+    if spec.get("skip"):
+        return result.missing(spec["skip"])
     gone = [p for p in spec.get("needs", []) if not (os.path.exists(p) if p.startswith("/") else shutil.which(p))]
     if gone:
         return result.missing("not on this machine: " + ", ".join(gone))

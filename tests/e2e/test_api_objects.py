@@ -241,6 +241,15 @@ def test_volume_in_use(api):
         assert api.delete(f"/volumes/{v}").status == 204
 
 
+def test_a_bind_of_one_path_is_an_anonymous_volume(api):
+    cid = api.create(Cmd=["true"], HostConfig={"Binds": ["/cache"]})
+    mount, = api.inspect(cid)["Mounts"]
+    assert mount["Destination"] == "/cache" and re.fullmatch("[0-9a-f]{64}", mount["Name"])
+    assert "com.docker.volume.anonymous" in api.get(f"/volumes/{mount['Name']}").json["Labels"]
+    api.remove(cid, volumes=True)
+    assert api.get(f"/volumes/{mount['Name']}").status == 404
+
+
 # ---- prune and df ----
 def test_prune(api):
     """U-83: only what matches; arrays never null; unknown filters refused."""

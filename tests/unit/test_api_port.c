@@ -74,11 +74,17 @@ static void test_bind_good(void)
     UNIT_INT_EQ(bind_parse("vol:/data:nocopy", &b, NULL), 0);
     CU_ASSERT(b.no_copy);
     bind_fini(&b);
+    UNIT_INT_EQ(bind_parse("/anonymous", &b, NULL), 0);
+    UNIT_INT_EQ(b.kind, BIND_VOLUME);
+    UNIT_STR_EQ(b.source, "");
+    UNIT_STR_EQ(b.target, "/anonymous");
+    UNIT_STR_EQ(b.mode, "");
+    bind_fini(&b);
 }
 
 static void test_bind_bad(void)
 {
-    static const char *const cases[] = {"",        "/a",      ":/b",       "/a:b",      "/a:/",      "/a:///",  "a:/b:xx",
+    static const char *const cases[] = {"",        "a",       "/",         ":/b",       "/a:b",      "/a:/",      "/a:///",  "a:/b:xx",
                                         "/a:/b:nocopy", "x:/b", "./a:/b",  "a b:/c",    "/a:/b:ro:x", "a:",     "/a:/b:,"};
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
