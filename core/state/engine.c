@@ -190,6 +190,7 @@ static void init(struct engine *e, const struct engine_opts *opts)
     e->state_dir = xstrdup(opts->state_dir);
     e->callback_url = str_empty(opts->callback_url) ? NULL : xstrdup(opts->callback_url);
     e->connect_timeout = opts->agent_connect_timeout_ns > 0 ? opts->agent_connect_timeout_ns : CONNECT_TIMEOUT_DEFAULT;
+    e->start_patience = opts->start_patience_ns > 0 ? opts->start_patience_ns : ENGINE_START_PATIENCE_NS;
     e->agent_lost = opts->agent_lost_ns > 0 ? opts->agent_lost_ns : ENGINE_AGENT_LOST_NS;
     e->driver_timeout = opts->driver_timeout_ns;
     e->log_limits = opts->log_limits;

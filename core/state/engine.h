@@ -47,6 +47,7 @@ struct loop;
 #define ENGINE_KILL_TIMEOUT_NS (INT64_C(30) * 1000000000)
 #define ENGINE_REMOVE_TIMEOUT_NS (INT64_C(5) * 60 * 1000000000)
 #define ENGINE_AGENT_LOST_NS (INT64_C(120) * 1000000000)         /* how long a lost agent is waited for */
+#define ENGINE_START_PATIENCE_NS (INT64_C(10) * 1000000000)       /* how long a stop or kill waits at least for a start on its way */
 #define ENGINE_AGENT_DISCONNECT_NS (INT64_C(30) * 60 * 1000000000) /* strict: after the invocation's answer */
 #define ENGINE_HELPER_GRACE_NS (INT64_C(500) * 1000000)          /* strict: helper commands */
 #define ENGINE_SHUTDOWN_NS (INT64_C(10) * 1000000000)
@@ -57,6 +58,7 @@ struct engine_opts {
     const char *callback_url;         /* NULL or "": containers have no agent */
     int64_t agent_connect_timeout_ns; /* 0: 60 s */
     int64_t agent_lost_ns;            /* 0: ENGINE_AGENT_LOST_NS */
+    int64_t start_patience_ns;        /* 0: ENGINE_START_PATIENCE_NS */
     int64_t driver_timeout_ns;        /* no operation of a driver may take longer; 0: the limits above alone */
     struct log_limits log_limits;     /* for containers that name none; zeros: LOG_DEFAULT_* */
 };

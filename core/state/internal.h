@@ -54,7 +54,7 @@ struct engine {
     struct loop *loop;
     char *state_dir;
     char *callback_url; /* NULL: none */
-    int64_t connect_timeout, agent_lost, driver_timeout;
+    int64_t connect_timeout, agent_lost, start_patience, driver_timeout;
     struct log_limits log_limits;
     int lock_fd;
     char daemon_id[ID_SIZE];

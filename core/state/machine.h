@@ -33,6 +33,7 @@ enum op_kind { OP_START, OP_STOP, OP_RESTART, OP_KILL, OP_REMOVE, OP_SIGNAL_ALL,
 
 enum op_step {
     STEP_NEW,
+    STEP_QUEUED, /* a stop or kill that waits for what becomes of a start */
     STEP_START,  /* waits for a run to begin */
     STEP_TERM,   /* stop signal sent, grace runs */
     STEP_KILL,   /* SIGKILL sent */

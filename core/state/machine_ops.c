@@ -204,11 +204,59 @@ static void on_signal(void *arg, const struct skl_error *err)
     container_unref(c);
 }
 
+static void mark_stopped(struct container *c)
+{
+    c->manually_stopped = true;
+    machine_save(c->machine);
+}
+
+static bool starting(const struct machine *m)
+{
+    return m->phase == PHASE_START_DRIVER || m->phase == PHASE_START_PROCESS;
+}
+
+/* A start was on its way when it came. Docker lets starts end before stops and kills begin; so does this, within
+ * bounds: a start may take minutes here. */
+static void queue_behind_start(struct op *op)
+{
+    int64_t patience = op->c->engine->start_patience;
+
+    op->step = STEP_QUEUED;
+    if (op->kind == OP_STOP && (op->timeout < 0 || op->timeout > patience))
+        patience = op->timeout;
+    if (patience >= 0)
+        timer_start(&op->timer, patience);
+}
+
+static void stop_begin(struct op *op);
+static void kill_live(struct op *op);
+
+static void queued_goes_on(struct op *op)
+{
+    struct machine *m = op->c->machine;
+
+    if (starting(m)) {
+        op->step = STEP_ABORT;
+        machine_start_abort(m, SKL_ERR_CONFLICT, op->kind == OP_STOP ? "the container was stopped while it was starting"
+                                                                    : "the container was killed while it was starting");
+        return;
+    }
+    mark_stopped(op->c); /* another start may have come after it */
+    if (op->kind == OP_STOP)
+        stop_begin(op);
+    else
+        kill_live(op);
+}
+
 static void on_op_timer(void *arg)
 {
     struct op *op = arg;
     struct machine *m = op->c->machine;
 
+    if (op->step == STEP_QUEUED) {
+        queued_goes_on(op);
+        return;
+    }
     if (m->phase != PHASE_RUNNING)
         return;
     if (op->step == STEP_TERM) {
@@ -221,6 +269,20 @@ static void on_op_timer(void *arg)
 }
 
 /* ---- what machine.c tells ---- */
+
+static void not_running(struct op *op)
+{
+    op_fail(op, SKL_ERR_CONFLICT, "Cannot kill container: %s: container %s is not running", op->c->id, op->c->id);
+}
+
+/* Somebody waits for the start; else it is a restart by policy. */
+static bool asked_for(const struct machine *m)
+{
+    LIST_FOREACH_SAFE(node, tmp, &m->ops)
+        if (LIST_ENTRY(node, struct op, link)->step == STEP_START)
+            return true;
+    return false;
+}
 
 /* Such an operation ends with the runner's answer, whatever happens to the container meanwhile. */
 static bool at_runner(const struct op *op)
@@ -235,6 +297,8 @@ void ops_run_began(struct machine *m)
             container_event(m->c, "restart", NULL);
         if ((op->kind == OP_START || op->kind == OP_RESTART) && op->step == STEP_START)
             op_finish(op, NULL);
+        else if (op->step == STEP_QUEUED)
+            timer_start(&op->timer, 0);
     }
 }
 
@@ -249,8 +313,13 @@ void ops_start_failed(struct machine *m, const struct skl_error *err)
         else if (op->kind == OP_REMOVE) {
             remove = true;
             volumes = volumes || op->volumes;
-        } else if (op->step == STEP_ABORT && !at_runner(op))
+        } else if (op->step == STEP_ABORT && !at_runner(op)) {
             op_finish(op, NULL);
+        } else if (op->step == STEP_QUEUED && op->kind == OP_STOP) {
+            op_fail(op, SKL_ERR_NOT_MODIFIED, "container %s is already stopped", op->c->id);
+        } else if (op->step == STEP_QUEUED) {
+            not_running(op);
+        }
     }
     if (remove)
         machine_remove(m, volumes);
@@ -321,11 +390,6 @@ void ops_removed(struct machine *m, const struct skl_error *err)
 
 /* ---- start ---- */
 
-static bool starting(const struct machine *m)
-{
-    return m->phase == PHASE_START_DRIVER || m->phase == PHASE_START_PROCESS;
-}
-
 /* What stands against it, or true. */
 static bool may_start(struct op *op)
 {
@@ -386,12 +450,6 @@ static void stop_params(struct op *op, int signo, int64_t timeout_ns)
     op->timeout = timeout_ns == CONTAINER_STOP_DEFAULT ? op->c->stop_timeout_ns : timeout_ns;
 }
 
-static void mark_stopped(struct container *c)
-{
-    c->manually_stopped = true;
-    machine_save(c->machine);
-}
-
 void container_stop(struct container *c, int signo, int64_t timeout_ns, container_done_fn done, void *arg)
 {
     struct op *op = op_new(c, OP_STOP, done, arg);
@@ -411,9 +469,11 @@ void container_stop(struct container *c, int signo, int64_t timeout_ns, containe
     mark_stopped(c);
     if (m->phase == PHASE_RUNNING) {
         stop_begin(op);
+    } else if (starting(m) && asked_for(m)) {
+        queue_behind_start(op);
     } else if (starting(m)) {
         op->step = STEP_ABORT;
-        machine_start_abort(m, SKL_ERR_CANCELED, "the container was stopped while it was starting");
+        machine_start_abort(m, SKL_ERR_CONFLICT, "the container was stopped while it was starting");
     } else {
         machine_back_off_cancel(m);
         container_event(c, "stop", NULL);
@@ -477,7 +537,7 @@ void container_kill(struct container *c, int signo, container_done_fn done, void
 
     op->signo = signo != 0 ? signo : SIGKILL;
     if (!container_is_running(c) && !starting(m)) {
-        op_fail(op, SKL_ERR_CONFLICT, "Cannot kill container: %s: container %s is not running", c->id, c->id);
+        not_running(op);
         return;
     }
     if (!op_open(op))
@@ -485,9 +545,11 @@ void container_kill(struct container *c, int signo, container_done_fn done, void
     mark_stopped(c);
     if (m->phase == PHASE_RUNNING) {
         kill_live(op);
+    } else if (starting(m) && asked_for(m)) {
+        queue_behind_start(op);
     } else if (starting(m)) {
         op->step = STEP_ABORT;
-        machine_start_abort(m, SKL_ERR_CANCELED, "the container was killed while it was starting");
+        machine_start_abort(m, SKL_ERR_CONFLICT, "the container was killed while it was starting");
     } else {
         machine_back_off_cancel(m);
         op_finish(op, NULL);
@@ -618,7 +680,7 @@ void container_remove(struct container *c, bool force, bool volumes, container_d
     } else if (starting(m)) {
         container_set_status(c, CONTAINER_REMOVING);
         m->before = CONTAINER_REMOVING;
-        machine_start_abort(m, SKL_ERR_CANCELED, "the container was removed while it was starting");
+        machine_start_abort(m, SKL_ERR_CONFLICT, "container is marked for removal and cannot be started");
     } else {
         if (m->phase == PHASE_BACK_OFF)
             machine_back_off_cancel(m);

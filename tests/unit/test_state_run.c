@@ -382,7 +382,7 @@ static void test_remove_while_starting(void)
         container_remove(c, true, false, fake_done, &r);
         fake_spin(&f);
         UNIT_INT_EQ(start.calls, i + 1);
-        UNIT_INT_EQ(start.err.kind, SKL_ERR_CANCELED);
+        UNIT_INT_EQ(start.err.kind, SKL_ERR_CONFLICT);
         UNIT_INT_EQ(r.calls, i + 1);
         UNIT_INT_EQ(r.err.kind, 0);
         UNIT_STR_EQ(fake_events(&f), "create destroy");
@@ -568,12 +568,80 @@ static void test_resource_gone(void)
     fake_fini(&f);
 }
 
+static bool told(void *r)
+{
+    return ((struct fake_result *)r)->calls > 0;
+}
+
+/* A stop or a kill that comes while a start is on its way: first the start, then they, as with Docker. */
+static void test_stop_while_starting(void)
+{
+    static const char *const told_of[2][2] = {{"create start kill:15 die:143 stop", "create start kill:9 die:137"}, {"create", "create"}};
+
+    for (int i = 0; i < 8; i++) {
+        struct fake f;
+        struct container *c;
+        struct fake_result start = {0}, r = {0};
+        bool kill = (i & 1) != 0, fails = (i & 2) != 0, late = (i & 4) != 0;
+
+        fake_init(&f, FAKE_CAPS, true);
+        f.host.signal_exits = true;
+        c = fake_create(&f, "one", FAKE_CMD, "{\"RestartPolicy\":{\"Name\":\"always\"}}");
+        f.host.hold_start = !late;
+        f.host.hold_process = late;
+        container_start(c, fake_done, &start);
+        fake_spin(&f);
+        if (kill)
+            container_kill(c, SIGKILL, fake_done, &r);
+        else
+            container_stop(c, 0, CONTAINER_STOP_DEFAULT, fake_done, &r);
+        fake_spin(&f);
+        UNIT_INT_EQ(r.calls + start.calls, 0);
+        CU_ASSERT(fake_answer(&f, late ? "process" : "start", fails ? "no" : NULL));
+        fake_run_until(&f, told, &r);
+        fake_spin(&f);
+        UNIT_INT_EQ(start.calls, 1);
+        UNIT_INT_EQ(start.err.kind == 0, !fails);
+        UNIT_INT_EQ(r.err.kind, !fails ? 0 : kill ? SKL_ERR_CONFLICT : SKL_ERR_NOT_MODIFIED);
+        UNIT_INT_EQ(c->status, fails ? CONTAINER_CREATED : CONTAINER_EXITED);
+        UNIT_STR_EQ(fake_events(&f), told_of[fails][kill]);
+        fake_fini(&f);
+    }
+}
+
+/* ... but not for ever. */
+static void test_stop_of_an_endless_start(void)
+{
+    for (int kill = 0; kill < 2; kill++) {
+        struct fake f;
+        struct container *c;
+        struct fake_result start = {0}, r = {0};
+
+        fake_init(&f, FAKE_CAPS, true);
+        c = fake_create(&f, "one", FAKE_CMD, NULL);
+        f.host.hold_process = true;
+        container_start(c, fake_done, &start);
+        fake_spin(&f);
+        if (kill)
+            container_kill(c, SIGTERM, fake_done, &r);
+        else
+            container_stop(c, 0, 0, fake_done, &r);
+        fake_run_until(&f, told, &r);
+        fake_spin(&f);
+        UNIT_INT_EQ(start.err.kind, SKL_ERR_CONFLICT);
+        CU_ASSERT_PTR_NOT_NULL(strstr(start.err.message, "while it was starting"));
+        UNIT_INT_EQ(r.err.kind, 0);
+        UNIT_INT_EQ(c->status, CONTAINER_CREATED);
+        fake_fini(&f);
+    }
+}
+
 /* A start that waits for the cloud's list is aborted. */
-static void test_stop_before_the_list(void)
+static void test_remove_before_the_list(void)
 {
     struct fake f;
     struct container *c;
-    struct fake_result start = {0}, stop = {0};
+    struct fake_result start = {0}, r = {0};
 
     fake_init(&f, FAKE_CAPS, true);
     fake_create(&f, "idle", FAKE_CMD, NULL);
@@ -581,13 +649,13 @@ static void test_stop_before_the_list(void)
     engine_recover(f.e, false, NULL, NULL);
     c = container_find(f.e, "idle", NULL);
     container_start(c, fake_done, &start);
-    container_stop(c, 0, CONTAINER_STOP_DEFAULT, fake_done, &stop);
+    container_remove(c, true, false, fake_done, &r);
     fake_spin(&f);
     UNIT_INT_EQ(start.calls, 1);
-    UNIT_INT_EQ(start.err.kind, SKL_ERR_CANCELED);
-    UNIT_INT_EQ(stop.calls, 1);
-    UNIT_INT_EQ(stop.err.kind, 0);
-    UNIT_INT_EQ(c->status, CONTAINER_CREATED);
+    UNIT_INT_EQ(start.err.kind, SKL_ERR_CONFLICT);
+    UNIT_INT_EQ(r.calls, 1);
+    UNIT_INT_EQ(r.err.kind, 0);
+    UNIT_INT_EQ(container_count(f.e), 0);
     fake_fini(&f);
 }
 
@@ -618,5 +686,6 @@ UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_start_
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
           UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
           UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_policy_outlives_failed_starts), UNIT(test_pause), UNIT(test_recovery),
-          UNIT(test_resource_gone), UNIT(test_stop_before_the_list),
+          UNIT(test_resource_gone), UNIT(test_stop_while_starting), UNIT(test_stop_of_an_endless_start),
+          UNIT(test_remove_before_the_list),
           UNIT(test_removal_retried))

@@ -337,7 +337,7 @@ static void open_engine(struct fake *f)
 {
     struct engine_opts opts = {.loop = f->loop, .state_dir = f->dir,
                                .callback_url = f->no_agent ? NULL : "http://127.0.0.1:1",
-                               .agent_lost_ns = 200 * NS_PER_MS};
+                               .agent_lost_ns = 200 * NS_PER_MS, .start_patience_ns = 100 * NS_PER_MS};
     struct events_opts eo = {.on_event = on_event, .arg = f};
     struct skl_error err = {0};
 
