@@ -31,18 +31,28 @@
 
 /* ---- output ---- */
 
+/* A line is an entry; one that is longer than an entry can be is several, cut between characters. */
 static void flush_line(struct instance *in, int i, bool force)
 {
     struct buf *b = &in->line[i];
-    char *nl;
 
-    while (b->len > 0 && (nl = memchr(b->data, '\n', b->len)) != NULL) {
-        entries_add(in, i + 1, b->data, (size_t)(nl - b->data));
-        buf_consume(b, (size_t)(nl - b->data) + 1);
-    }
-    if (b->len > 0 && (force || b->len >= SIM_LINE_MAX)) {
-        entries_add(in, i + 1, b->data, b->len);
-        buf_clear(b);
+    while (b->len > 0) {
+        char *nl = memchr(b->data, '\n', b->len);
+        size_t n = nl != NULL ? (size_t)(nl - b->data) : b->len;
+        bool within = in->split[i].index > 0;
+        if (n > SIM_LINE_MAX) {
+            for (n = SIM_LINE_MAX; n > SIM_LINE_MAX - 3 && (b->data[n] & 0xc0) == 0x80;)
+                n--;
+            log_output(in, i + 1, b->data, n, LOG_PIECE);
+            buf_consume(b, n);
+            continue;
+        }
+        if (nl == NULL && !force)
+            return;
+        if (n > 0 || !within)
+            log_output(in, i + 1, b->data, n, within ? LOG_LAST_PIECE : LOG_WHOLE);
+        in->split[i].index = 0;
+        buf_consume(b, n + (nl != NULL));
     }
 }
 
@@ -65,8 +75,6 @@ static void on_output(void *arg, unsigned ready)
     for (int i = 0; i < 2; i++) {
         ssize_t n = in->out_fd[i] >= 0 ? read(in->out_fd[i], data, sizeof(data)) : -1;
         if (n > 0) {
-            if (in->line[i].len + (size_t)n > in->line[i].max)
-                flush_line(in, i, true);
             (void)buf_append(&in->line[i], data, (size_t)n);
             flush_line(in, i, false);
         } else if (n == 0) {
@@ -125,6 +133,7 @@ static void instance_free(struct instance *in)
     free(in->project);
     free(in->revision);
     json_object_put(in->labels);
+    log_output_forget(in);
     free(in);
     if (s->stopping && list_empty(&s->instances))
         s->stopped(s);

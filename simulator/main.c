@@ -119,7 +119,6 @@ int main(int argc, char **argv)
         return sim_image_command(argc - 2, argv + 2);
     sim_options_parse(&s.opts, argc, argv);
     list_init(&s.op_order);
-    list_init(&s.entries);
     list_init(&s.relays);
     list_init(&s.pairs);
     list_init(&s.instances);
@@ -132,7 +131,7 @@ int main(int argc, char **argv)
         log_error("main", "%s", err.message);
     }
     netns_pool_free(s.netns);
-    entries_free(&s);
+    log_store_fini(&s.logs);
     if (s.opts.own_state_dir)
         (void)fs_remove_tree(s.opts.state_dir, NULL);
     free(s.opts.state_dir);

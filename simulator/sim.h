@@ -7,8 +7,8 @@
  *   functions.c  the functions resource               instance.c  one running container of a function
  *   validate.c   what Google refuses                  netns.c     network namespaces, made ahead
  *   operations.c long-running operations              relay.c     the host's loopback for functions
- *   logging.c    entries:list                         invoke.c    a function's URL: proxying
- *   entries.c    the log entries                      recover.c   what a killed simulator left behind
+ *   logging/     Cloud Logging v2                     invoke.c    a function's URL: proxying
+ *                                                     recover.c   what a killed simulator left behind
  *
  * One thread, one loop. Google's words are in reference/gcp-api.md.
  *
@@ -31,10 +31,10 @@
 #include "loop/child.h"
 #include "loop/loop.h"
 #include "simulator/faults.h"
+#include "simulator/logging/logging.h"
 
 #define SIM_BODY_MAX (10u * 1024 * 1024)
-#define SIM_ENTRIES_MAX 200000u       /* log entries kept; the oldest go */
-#define SIM_LINE_MAX (256u * 1024)    /* of one log entry */
+#define SIM_LINE_MAX ENTRY_SIZE_MAX   /* of output in one log entry */
 #define SIM_REQUEST_MAX (32u * 1024 * 1024) /* body of an invocation */
 #define SIM_PROJECT_NUMBER "123456789012"
 
@@ -76,9 +76,7 @@ struct sim {
     struct operation *operations;
     struct list op_order;      /* oldest first */
     size_t n_operations;
-    struct list entries;       /* log entries, oldest first */
-    size_t n_entries;
-    uint64_t next_entry;
+    struct log_store logs;
     struct netns_pool *netns;
     struct list relays;
     struct list pairs;         /* connections through relays */
@@ -218,6 +216,11 @@ struct instance {
     bool mounted;
     char *service, *location, *project, *revision; /* for log entries */
     struct json_object *labels;
+    struct json_object *log_resource, *log_labels;    /* what its entries share: made with the first */
+    struct {
+        char uid[25];
+        unsigned index;        /* of the next piece; 0: not within a long line */
+    } split[2];
 };
 struct instance *instance_start(struct function *f, struct skl_error *err);
 void instance_stop(struct instance *in);        /* SIGTERM, 10 s later SIGKILL */
@@ -229,20 +232,5 @@ void instance_dir_clean(struct sim *s, const char *dir, const char *id);
 /* ---- invoke.c ---- */
 void invoke_on_request(struct sim *s, struct http_req *req);
 #define INVOKE_PREFIX "/_functions/"
-
-/* ---- entries.c ---- */
-struct log_entry {
-    struct list link;
-    int64_t time, received;
-    char insert_id[25];
-    const char *log_id;        /* "run.googleapis.com/stdout": literal */
-    char *project, *location, *service, *revision;
-    struct json_object *labels;
-    char *text;
-    size_t len;
-};
-void entries_add(struct instance *in, int stream, const char *line, size_t n);
-void entries_free(struct sim *s);
-struct json_object *entry_json(const struct log_entry *e);
 
 #endif
