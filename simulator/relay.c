@@ -8,9 +8,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,8 @@
 #include "base/mem.h"
 #include "simulator/sim.h"
 
-#define RELAY_BUFFER (512u * 1024) /* one direction; above it the source is not read */
+#define RELAY_BUFFER (1024 * 1024) /* one direction, in a pipe; above it the source is not read */
+#define TURNS 16                   /* moves at a time, so that others have theirs */
 
 struct relay {
     struct list link;
@@ -29,100 +29,123 @@ struct relay {
     struct evconnlistener *listener;
 };
 
-struct pipe_pair {
-    struct list link; /* sim's pairs */
-    struct bufferevent *a, *b;
-    bool a_ended, b_ended; /* its peer has said its last */
-    bool connected;        /* b */
+/* One direction. The bytes stay in the kernel: socket to pipe, pipe to socket. */
+struct way {
+    int from, to;
+    int pipe[2];   /* made with the first bytes */
+    size_t held;   /* in the pipe */
+    bool ended;    /* its source has said its last */
+    bool shut;     /* and the other side was told */
+    bool full;     /* the other side takes nothing now */
 };
 
-static struct bufferevent *other(struct pipe_pair *p, struct bufferevent *bev)
-{
-    return bev == p->a ? p->b : p->a;
-}
-
-static bool *ended(struct pipe_pair *p, struct bufferevent *bev)
-{
-    return bev == p->a ? &p->a_ended : &p->b_ended;
-}
+struct pipe_pair {
+    struct list link; /* sim's pairs */
+    struct io io[2];  /* the function's side, the service's */
+    int fd[2];
+    bool connected;   /* the service's */
+    struct way way[2]; /* way[i] begins at fd[i] */
+};
 
 static void pair_end(struct pipe_pair *p)
 {
     list_remove(&p->link);
-    if (p->a != NULL)
-        bufferevent_free(p->a);
-    if (p->b != NULL)
-        bufferevent_free(p->b);
+    for (int i = 0; i < 2; i++) {
+        io_fini(&p->io[i]);
+        if (p->fd[i] >= 0)
+            close(p->fd[i]);
+        if (p->way[i].pipe[0] >= 0) {
+            close(p->way[i].pipe[0]);
+            close(p->way[i].pipe[1]);
+        }
+    }
     free(p);
 }
 
-static bool written(struct bufferevent *bev)
+static bool way_open(struct way *w)
 {
-    return evbuffer_get_length(bufferevent_get_output(bev)) == 0;
+    if (w->pipe[0] >= 0)
+        return true;
+    if (pipe2(w->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+        w->pipe[0] = w->pipe[1] = -1;
+        return false;
+    }
+    (void)fcntl(w->pipe[1], F_SETPIPE_SZ, RELAY_BUFFER); /* less is only slower */
+    return true;
 }
 
-/* An end goes on to the other side behind what was said before it. The other may still speak. */
-static void pass_end(struct pipe_pair *p, struct bufferevent *from)
+/* 1: something moved; 0: nothing can now; -1: the connection is broken. */
+static int way_move(struct way *w)
 {
-    struct bufferevent *to = other(p, from);
+    ssize_t n;
 
-    if (!p->connected || !written(to))
-        return;
-    if (*ended(p, to) && written(from))
+    if (w->held == 0 && !w->ended) {
+        n = splice(w->from, NULL, w->pipe[1], NULL, RELAY_BUFFER, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -1;
+        w->held = (size_t)n;
+        w->ended = n == 0;
+    }
+    if (w->held == 0)
+        return 0;
+    n = splice(w->pipe[0], NULL, w->to, NULL, w->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    w->full = n < 0 && errno == EAGAIN;
+    if (n < 0)
+        return w->full || errno == EINTR ? 0 : -1;
+    w->held -= (size_t)n;
+    return 1;
+}
+
+/* false: the pair is gone. */
+static bool way_pump(struct pipe_pair *p, struct way *w)
+{
+    int rc = way_open(w) ? 1 : -1;
+
+    for (int i = 0; rc > 0 && i < TURNS; i++)
+        rc = way_move(w);
+    if (rc < 0) {
         pair_end(p);
-    else
-        shutdown(bufferevent_getfd(to), SHUT_WR);
+        return false;
+    }
+    if (w->ended && w->held == 0 && !w->shut) { /* an end goes on behind what was said before it; the other may still speak */
+        w->shut = true;
+        shutdown(w->to, SHUT_WR);
+    }
+    return true;
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void want(struct pipe_pair *p)
 {
-    struct pipe_pair *p = arg;
-    struct bufferevent *to = other(p, bev);
+    for (int i = 0; i < 2; i++) {
+        const struct way *in = &p->way[i], *out = &p->way[!i];
+        unsigned interest = (out->full ? IO_WRITE : 0) | (!in->ended && in->held == 0 ? IO_READ : 0);
 
-    bufferevent_write_buffer(to, bufferevent_get_input(bev));
-    if (evbuffer_get_length(bufferevent_get_output(to)) >= RELAY_BUFFER)
-        bufferevent_disable(bev, EV_READ);
-}
-
-static void on_write(struct bufferevent *bev, void *arg)
-{
-    struct pipe_pair *p = arg;
-    struct bufferevent *from = other(p, bev);
-
-    if (*ended(p, from))
-        pass_end(p, from);
-    else
-        bufferevent_enable(from, EV_READ);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct pipe_pair *p = arg;
-
-    if ((what & BEV_EVENT_ERROR) != 0) {
-        pair_end(p);
-    } else if ((what & BEV_EVENT_CONNECTED) != 0) {
-        p->connected = true;
-        if (p->a_ended)
-            pass_end(p, p->a);
-    } else if ((what & BEV_EVENT_EOF) != 0) {
-        *ended(p, bev) = true;
-        bufferevent_write_buffer(other(p, bev), bufferevent_get_input(bev));
-        pass_end(p, bev);
+        if (p->connected)
+            io_want(&p->io[i], interest);
     }
 }
 
-static struct bufferevent *wrap(struct sim *s, int fd, struct pipe_pair *p)
+static void on_side(void *arg, unsigned ready)
 {
-    struct bufferevent *bev = bufferevent_socket_new(loop_base(s->loop), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-    int one = 1;
+    struct pipe_pair *p = arg;
 
-    bufferevent_setcb(bev, on_read, on_write, on_event, p);
-    bufferevent_set_max_single_read(bev, 256 * 1024);
-    bufferevent_set_max_single_write(bev, 256 * 1024);
-    if (fd >= 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return bev;
+    (void)ready;
+    if (!p->connected) {
+        int error = 0;
+        socklen_t len = sizeof(error);
+
+        if (getsockopt(p->fd[1], SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error != 0) {
+            pair_end(p);
+            return;
+        }
+        p->connected = true;
+    }
+    if (!way_pump(p, &p->way[0]) || !way_pump(p, &p->way[1]))
+        return;
+    if (p->way[0].shut && p->way[1].shut)
+        pair_end(p);
+    else
+        want(p);
 }
 
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
@@ -130,21 +153,26 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
     struct relay *r = arg;
     struct pipe_pair *p = xcalloc(1, sizeof(*p));
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int out = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    int one = 1;
 
     (void)l;
     (void)sa;
     (void)len;
-    setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    p->fd[0] = fd;
+    p->fd[1] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     list_push_back(&r->sim->pairs, &p->link);
-    p->a = wrap(r->sim, fd, p);
-    p->b = wrap(r->sim, out, p);
-    if (out < 0 || bufferevent_socket_connect(p->b, (struct sockaddr *)&to, sizeof(to)) < 0) {
+    for (int i = 0; i < 2; i++) {
+        p->way[i] = (struct way){.from = p->fd[i], .to = p->fd[!i], .pipe = {-1, -1}};
+        if (p->fd[i] < 0)
+            continue;
+        setsockopt(p->fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        io_init(r->sim->loop, &p->io[i], p->fd[i], on_side, p);
+    }
+    if (p->fd[1] < 0 || (connect(p->fd[1], (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)) {
         pair_end(p);
         return;
     }
-    bufferevent_enable(p->a, EV_READ | EV_WRITE);
-    bufferevent_enable(p->b, EV_READ | EV_WRITE);
+    io_want(&p->io[1], IO_WRITE);
 }
 
 static struct relay *find(struct sim *s, uint16_t port)
