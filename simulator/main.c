@@ -118,6 +118,7 @@ int main(int argc, char **argv)
     if (argc >= 2 && str_eq(argv[1], "image"))
         return sim_image_command(argc - 2, argv + 2);
     sim_options_parse(&s.opts, argc, argv);
+    fs_raise_open_files();
     list_init(&s.op_order);
     list_init(&s.relays);
     list_init(&s.pairs);

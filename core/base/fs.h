@@ -26,4 +26,7 @@ size_t fs_sweep(const char *dir, bool (*keep)(void *arg, const char *name), void
 int fs_write_all(int fd, const void *p, size_t n);  /* 0 or -errno; loops over short writes */
 char *fs_join(const char *dir, const char *name);   /* caller frees */
 
+/* The soft limit of open files becomes the hard one: a shell's 1024 ends at some 300 links. What can't be is left. */
+void fs_raise_open_files(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <json-c/json.h>
 #include <malloc.h>
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/config.h"
@@ -158,6 +159,7 @@ int main(int argc, char **argv)
     struct config_args args;
 
     log_set_program("sockerlessd");
+    fs_raise_open_files();
     /* For good: left alone, glibc raises both up to 32 and 64 MiB as big buffers are freed. */
     mallopt(M_MMAP_THRESHOLD, MALLOC_MMAP);
     mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP);

@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import concurrent.futures
 import os
+import resource
 import socket
 import ssl
 import subprocess
@@ -17,6 +18,26 @@ from dockerapi import Api, Conn, wait_until
 
 def program(*args):
     return subprocess.run([skl.program("sockerlessd"), *args], capture_output=True, text=True, timeout=60)
+
+
+def soft_and_hard(pid):
+    with open(f"/proc/{pid}/limits") as f:
+        return next(line.split()[3:5] for line in f if line.startswith("Max open files"))
+
+
+def test_more_files_than_a_shell_allows(images):
+    """A shell's soft limit is 1024; each link takes one, each function of the simulator ten."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        d = skl.Daemon(images)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        for pid in (d.process.pid, skl.simulators_of(d.state)[0][0]):
+            assert soft_and_hard(pid) == [str(hard)] * 2
+    finally:
+        d.close()
 
 
 # ---- listeners ----
