@@ -7,7 +7,7 @@
  *   process.c   a process: start, output, exit               spawn.c    fork and exec, in the child
  *   spec.c      what a request says of a process             users.c    passwd and group
  *   outlog.c    the output log                               feed.c     bytes for a process's stdin
- *   reap.c      children, orphans                            archive.c  files (tar.c, walk.c)
+ *   reap.c      children, orphans                            archive.c  files (extract.c, walk.c, glob.c)
  *   proc.c      top, stats                                   tunnel.c   TCP tunnels
  *
  * One thread, one loop. The agent is PID 1 in the function.
@@ -223,6 +223,7 @@ struct agent {
     struct invocation *call;  /* the POST in progress */
     struct timer grace;
     bool terminating;
+    size_t reads;             /* archives on their way out: the run's answer waits for them */
     struct list events;       /* open GET /events */
     struct timer lost;        /* reconnect timeout */
 };

@@ -144,13 +144,22 @@ static int look(const struct request *r, const struct target *t, const char *ask
 
 /* ---- HEAD, GET ---- */
 
+struct reading {
+    struct agent *agent;
+    struct walk *walk;
+};
+
 static void walk_on_close(void *arg, struct h2_stream *st, const struct skl_error *err)
 {
+    struct reading *r = arg;
+
     (void)st;
     (void)err;
-    if (walk_failure(arg)[0] != '\0')
-        log_warn("archive", "%s", walk_failure(arg));
-    walk_free(arg);
+    if (walk_failure(r->walk)[0] != '\0')
+        log_warn("archive", "%s", walk_failure(r->walk));
+    walk_free(r->walk);
+    r->agent->reads--;
+    free(r);
 }
 
 static const struct h2_stream_ops walk_ops = {.on_close = walk_on_close};
@@ -158,11 +167,15 @@ static const struct h2_stream_ops walk_ops = {.on_close = walk_on_close};
 static void send_walk(struct request *r, struct walk *w, const char *stat)
 {
     struct h2_body body = {.pull = walk_pull, .arg = w};
+    struct reading *reading = xcalloc(1, sizeof(*reading));
     const char *headers[] = {"content-type", "application/x-tar", STAT_HEADER, stat, NULL};
 
     if (stat == NULL)
         headers[2] = NULL;
-    h2_stream_set_ops(r->stream, &walk_ops, w);
+    reading->agent = r->agent;
+    reading->walk = w;
+    r->agent->reads++;
+    h2_stream_set_ops(r->stream, &walk_ops, reading);
     h2_respond(r->stream, 200, headers, &body);
 }
 

@@ -87,9 +87,9 @@ static void on_finish_timer(void *arg)
 {
     struct invocation *call = arg;
 
-    /* Without a link the daemon may still come back for the output: the dialer's own limit ends that. While it reads, a slow
-     * client of its holds it up. */
-    if (dialer_up(call->agent->dialer) && call->agent->main->out.reader == NULL)
+    /* Without a link the daemon may still come back for the output: the dialer's own limit ends that. While it reads output
+     * or files, a slow client of its holds it up. */
+    if (dialer_up(call->agent->dialer) && call->agent->main->out.reader == NULL && call->agent->reads == 0)
         finish_run(call->agent);
     else
         timer_start(&call->finish, AGENT_FINISH_NS);

@@ -285,6 +285,8 @@ struct json_object *process_json(const struct process *p)
     json_add_i64(o, "run", p->spec.run);
     json_add_i64(o, "pid", p->pid);
     json_add_bool(o, "tty", p->spec.tty);
+    if (p->spec.cwd != NULL)
+        json_add_string(o, "cwd", p->spec.cwd);
     json_add_i64(o, "started", p->started);
     json_add_i64(o, "exited", p->state == PROCESS_EXITED ? p->exited : 0);
     json_add_u64(o, "output_from", p->out.ring.base);

@@ -30,6 +30,9 @@ char *request_query(const struct request *r, const char *name);   /* decoded; ca
 bool request_flag(const struct request *r, const char *name);
 bool request_number(const struct request *r, const char *name, uint64_t *ret); /* absent: 0 */
 
+/* glob.c: GET /glob. */
+void glob_handle(struct request *r);
+
 /* events.c: GET /events. As archive_handle. */
 bool events_handle(struct request *r);
 

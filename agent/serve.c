@@ -146,11 +146,16 @@ static void answer_started(struct request *r, struct process *p)
 {
     struct json_object *o;
     char pid[16];
-    const char *headers[] = {"sockerless-pid", pid, "content-type", "application/octet-stream", NULL};
+    struct buf cwd;
+    const char *headers[] = {"sockerless-pid", pid, "content-type", "application/octet-stream", "sockerless-cwd", NULL, NULL};
 
     snprintf(pid, sizeof(pid), "%d", (int)p->pid);
     if (request_flag(r, "output")) {
+        buf_init(&cwd, 64 * 1024);
+        (void)url_encode(&cwd, p->spec.cwd, strlen(p->spec.cwd));
+        headers[5] = buf_str(&cwd);
         outlog_read(&p->out, r->stream, 0, headers);
+        buf_fini(&cwd);
         r->handed_over = true;
         return;
     }
@@ -365,6 +370,8 @@ static void dispatch(struct request *r)
         dispatch_process(r, r->agent->main, r->path + strlen("/process"));
     else if (get && str_eq(r->path, "/hello"))
         handle_hello(r);
+    else if (get && str_eq(r->path, "/glob"))
+        glob_handle(r);
     else if (get && str_eq(r->path, "/top"))
         inspect_top(r);
     else if (get && str_eq(r->path, "/stats"))

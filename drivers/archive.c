@@ -74,19 +74,19 @@ char *archive_stat_json(const char *header)
     return buf_steal(&b, NULL);
 }
 
-static void not_found(struct skl_error *ret, const struct skl_error *err, const char *path, const char *id, bool ran)
+void archive_not_found(struct skl_error *ret, const struct skl_error *err, const char *path, const char *id, bool ran)
 {
+    const char *why = err->message;
+
     if (err->kind != SKL_ERR_NOT_FOUND) {
         error_copy(ret, err);
         return;
     }
-    error_set(ret, SKL_ERR_NOT_FOUND, "Could not find the file %s in container %s%s", path, id,
-              ran ? " (it has ended, and its files went with the function; only what was copied in can be read)" : "");
-}
-
-void archive_not_found(struct skl_error *ret, const struct skl_error *err, const char *path, struct container *c)
-{
-    not_found(ret, err, path, c->id, c->run > 0);
+    if (why[0] == '\0' && ran)
+        why = "it has ended, and its files went with the function; only what was copied in, and what agent.capture-paths "
+              "names, can be read";
+    error_set(ret, SKL_ERR_NOT_FOUND, "Could not find the file %s in container %s%s%s%s", path, id, why[0] ? " (" : "", why,
+              why[0] ? ")" : "");
 }
 
 /* ---- stat ---- */
@@ -96,6 +96,7 @@ struct stat_job {
     char *id;
     char *path;
     bool ran;
+    struct capture_waiter captured;
     void (*done)(void *arg, const struct skl_error *err, const char *stat_json);
     void *arg;
 };
@@ -160,7 +161,7 @@ static void on_stat_view(void *arg, const struct skl_error *err, const char *sta
         return;
     }
     if (err)
-        not_found(&why, err, j->path, j->id, j->ran);
+        archive_not_found(&why, err, j->path, j->id, j->ran);
     stat_end(j, err ? &why : NULL, stat_json);
 }
 
@@ -179,6 +180,13 @@ static void on_stat_link(void *arg, const struct skl_error *err)
     stat_end(j, err ? err : &why, NULL);
 }
 
+static void on_stat_captured(void *arg)
+{
+    struct stat_job *j = arg;
+
+    staging_view(j->ch->staging, j->id, j->path, true, on_stat_view, j);
+}
+
 void chain_archive_stat(struct chain *ch, struct container *c, const char *path,
                         void (*done)(void *arg, const struct skl_error *err, const char *stat_json), void *arg)
 {
@@ -194,7 +202,8 @@ void chain_archive_stat(struct chain *ch, struct container *c, const char *path,
     j->done = done;
     j->arg = arg;
     if (way == ARCHIVE_STAGING) {
-        staging_view(ch->staging, c->id, path, true, on_stat_view, j);
+        if (!capture_wait(ch, c, &j->captured, on_stat_captured, j))
+            on_stat_captured(j);
         return;
     }
     /* A peer that is not expected fails the wait soon: the reason then is the decline's. */

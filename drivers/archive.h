@@ -21,6 +21,7 @@ enum archive_way archive_way(struct chain *ch, struct container *c, struct peer 
  * know the image's directories, so it can't refuse at upload time as Docker does). */
 char *archive_path(const char *path, const struct chain_put_opts *put, bool mkdir);
 char *archive_stat_json(const char *header);
-void archive_not_found(struct skl_error *ret, const struct skl_error *err, const char *path, struct container *c);
+/* The answer for what no layer of the staging area has. */
+void archive_not_found(struct skl_error *ret, const struct skl_error *err, const char *path, const char *id, bool ran);
 
 #endif

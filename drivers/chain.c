@@ -23,6 +23,19 @@ static bool is_known(void *arg, const char *id)
     return container_by_id(arg, id) != NULL;
 }
 
+static char **copy_strings(const char *const *list)
+{
+    size_t n = 0;
+    char **out;
+
+    while (list != NULL && list[n] != NULL)
+        n++;
+    out = xcalloc(n + 1, sizeof(*out));
+    for (size_t i = 0; i < n; i++)
+        out[i] = xstrdup(list[i]);
+    return out;
+}
+
 struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
 {
     struct chain *ch = xcalloc(1, sizeof(*ch));
@@ -32,6 +45,8 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
     ch->engine = opts->engine;
     ch->connect_timeout = opts->connect_timeout_ns > 0 ? opts->connect_timeout_ns : DEFAULT_CONNECT_TIMEOUT_NS;
     ch->synthetic = opts->synthetic;
+    ch->capture_paths = copy_strings(opts->capture_paths);
+    ch->capture_limit = opts->capture_limit;
     ch->scratch = xmalloc(SCRATCH_OUT_SIZE);
     ch->scratch_in = xmalloc(SCRATCH_IN_SIZE);
     ch->staging = staging_new(opts->loop, opts->staging_dir, err);
@@ -54,6 +69,9 @@ void chain_free(struct chain *ch)
         return;
     peers_free(ch);
     staging_free(ch->staging);
+    for (size_t i = 0; ch->capture_paths[i] != NULL; i++)
+        free(ch->capture_paths[i]);
+    free(ch->capture_paths);
     free(ch->scratch);
     free(ch->scratch_in);
     free(ch);
@@ -107,9 +125,17 @@ static void runner_start_abort(void *ctx, struct container *c, const struct skl_
         start_abort(p, err);
 }
 
-static void runner_release(void *ctx, struct container *c)
+static void runner_release(void *ctx, struct container *c, bool keep_files)
 {
-    peer_release(ctx, c);
+    peer_release(ctx, c, keep_files);
+}
+
+static void runner_hurry(void *ctx, struct container *c)
+{
+    struct peer *p = peer_find(ctx, c->id);
+
+    if (p)
+        capture_stop(p, "the container was started again");
 }
 
 static void runner_finish(void *ctx, struct container *c)
@@ -185,6 +211,7 @@ static const struct runner_ops runner = {
     .start_abort = runner_start_abort,
     .release = runner_release,
     .finish = runner_finish,
+    .hurry = runner_hurry,
     .connected = runner_connected,
     .signal = runner_signal,
     .resize = runner_resize,

@@ -39,6 +39,8 @@ struct chain_opts {
     const char *staging_dir;    /* files copied into containers that do not run yet */
     int64_t connect_timeout_ns; /* agent.connect-timeout */
     enum chain_synthetic synthetic;
+    const char *const *capture_paths; /* agent.capture-paths; NULL-terminated, or NULL */
+    uint64_t capture_limit;           /* bytes a container */
 };
 
 struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err);

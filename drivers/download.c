@@ -31,6 +31,7 @@ struct chain_download {
     int status;
     size_t owed;
     struct buf body;
+    struct capture_waiter captured;
     bool viewing;             /* the staging area works on it */
     int fd;                   /* from the staging area */
     struct soon pump;
@@ -44,6 +45,7 @@ static void download_free(struct chain_download *d)
     if (d->stream)
         h2_stream_abandon(d->stream);
     soon_cancel(&d->pump);
+    list_remove(&d->captured.link);
     close_p(&d->fd);
     buf_fini(&d->body);
     free(d->path);
@@ -168,16 +170,20 @@ static void on_view(void *arg, const struct skl_error *err, const char *stat_jso
         return;
     }
     if (err) {
-        if (err->kind == SKL_ERR_NOT_FOUND)
-            error_set(&why, SKL_ERR_NOT_FOUND, "Could not find the file %s in container %s%s", d->path, d->id,
-                      d->ran ? " (it has ended, and its files went with the function; only what was copied in can "
-                               "be read)"
-                             : "");
-        download_end(d, why.kind ? &why : err);
+        archive_not_found(&why, err, d->path, d->id, d->ran);
+        download_end(d, &why);
         return;
     }
     d->ops->on_head(d->arg, stat_json);
     loop_soon(d->ch->loop, &d->pump);
+}
+
+static void on_captured(void *arg)
+{
+    struct chain_download *d = arg;
+
+    d->viewing = true;
+    staging_view(d->ch->staging, d->id, d->path, false, on_view, d);
 }
 
 /* ---- the door ---- */
@@ -198,6 +204,7 @@ struct chain_download *chain_archive_get(struct chain *ch, struct container *c, 
     d->fd = -1;
     buf_init(&d->body, CALL_BODY_MAX);
     soon_init(&d->pump, on_pump, d);
+    list_init(&d->captured.link);
     if (way == ARCHIVE_STAGING && !path) {
         error_set(&d->err, SKL_ERR_CONFLICT,
                   "container %s is not running: its file system exists only while its function runs", c->id);
@@ -206,8 +213,8 @@ struct chain_download *chain_archive_get(struct chain *ch, struct container *c, 
     if (way == ARCHIVE_DECLINED) {
         loop_soon(ch->loop, &d->pump);
     } else if (way == ARCHIVE_STAGING) {
-        d->viewing = true;
-        staging_view(ch->staging, c->id, path, false, on_view, d);
+        if (!capture_wait(ch, c, &d->captured, on_captured, d))
+            on_captured(d);
     } else {
         d->waiter = peer_wait(peer_get(ch, c->id), ARCHIVE_WAIT_NS, on_link, d);
     }

@@ -10,6 +10,7 @@
  *   output.c     the main process's output, into the engine
  *   proc.c       a further process; exec.c (execs and their streams) and probe.c (health) are made of it
  *   archive.c    files: through the agent or the staging area
+ *   capture.c    files that are kept when a run ends
  *   synthetic.c  what is answered for a container without an agent
  *
  * Lifetime: a peer lives while it is expected, connected or has waiters; `c` is NULL once released, so a container
@@ -37,6 +38,7 @@
 #define BOOT_ID_SIZE 65
 #define CALL_BODY_MAX (1024u * 1024)  /* answer of a small exchange */
 
+struct capture;
 struct peer;
 struct record_scan;
 
@@ -50,6 +52,8 @@ struct chain {
     struct staging *staging;
     int64_t connect_timeout;
     enum chain_synthetic synthetic;
+    char **capture_paths; /* NULL-terminated */
+    uint64_t capture_limit;
     struct peer *peers;   /* hash by container id */
     struct list conns;    /* all that are open, replaced ones that are about to end too */
     uint8_t *scratch;     /* SCRATCH_OUT_SIZE, for all links */
@@ -93,6 +97,8 @@ struct peer {
     struct input *input;
     uint64_t input_base;      /* a run of an earlier daemon: what its process had of stdin when we met it */
     bool input_shut;          /* and had it closed already */
+    char *cwd;                /* its working directory, as the agent told; or NULL */
+    struct capture *capture;  /* the run is over and its files are being kept, or NULL */
     struct list execs;
     struct list uploads;
     struct soon unref;        /* checks whether the peer may go */
@@ -111,7 +117,10 @@ void peer_wait_cancel(struct peer_waiter *w);
 /* The runner's table (state/runner.h). */
 void peer_prepare(struct chain *ch, struct container *c);
 void peer_finish(struct chain *ch, struct container *c);
-void peer_release(struct chain *ch, struct container *c);
+void peer_release(struct chain *ch, struct container *c, bool keep_files);
+/* The agent has nothing more to do for this run. */
+void peer_let_go(struct peer *p);
+void peer_set_cwd(struct peer *p, const char *cwd);
 void peer_forget(struct chain *ch, struct container *c);
 /* stdin of the main process, made when first asked for: clients may write before the start. NULL without OpenStdin. */
 struct input *peer_input(struct chain *ch, struct container *c);
@@ -218,6 +227,21 @@ void probe_start(struct peer *p, struct container *c, const char *const *argv, i
 /* PUT of a staged file: fd is taken. done once. */
 void deliver_item(struct peer *p, const struct staging_item *item, int fd,
                   void (*done)(void *arg, const struct skl_error *err), void *arg);
+
+/* ---- capture.c ---- */
+/* The process of p's run has exited: keeps what agent.capture-paths names, then lets the agent go. false: there is nothing to do. */
+bool capture_begin(struct peer *p, struct container *c);
+/* Goes on with what an earlier daemon began. */
+bool capture_resume(struct chain *ch, struct container *c);
+void capture_stop(struct peer *p, const char *why); /* at once; what is not kept yet is not */
+void capture_abandon(struct peer *p, bool tell);    /* without a word to the disk; tell: those who wait go on */
+/* true: fn once, later, when the capture in progress is over; until then list_remove(&w->link) takes w back. */
+struct capture_waiter {
+    struct list link;
+    void (*fn)(void *arg);
+    void *arg;
+};
+bool capture_wait(struct chain *ch, struct container *c, struct capture_waiter *w, void (*fn)(void *arg), void *arg);
 
 /* ---- synthetic.c ---- */
 struct exec_stream;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "state/container.h"
+#include "state/engine.h"
 
 static void on_unref(void *arg);
 
@@ -50,6 +51,7 @@ static void peer_free(struct peer *p)
     HASH_DEL(p->ch->peers, p);
     soon_cancel(&p->unref);
     input_free(p->input);
+    free(p->cwd);
     free(p->scan);
     free(p);
 }
@@ -58,7 +60,7 @@ static void on_unref(void *arg)
 {
     struct peer *p = arg;
 
-    if (!p->expected && !p->conn && !p->start && !p->input && list_empty(&p->waiters) && list_empty(&p->execs) &&
+    if (!p->expected && !p->conn && !p->start && !p->input && !p->capture && list_empty(&p->waiters) && list_empty(&p->execs) &&
         list_empty(&p->uploads))
         peer_free(p);
 }
@@ -80,6 +82,7 @@ void peers_free(struct chain *ch)
     }
     conns_free(ch);
     HASH_ITER(hh, ch->peers, p, tmp) {
+        capture_abandon(p, false); /* the next daemon goes on with it */
         execs_end(p, &why);
         peer_free(p);
     }
@@ -161,6 +164,8 @@ static void adopt_input(struct peer *p, struct json_object *hello)
 
     if (!json_object_object_get_ex(hello, "process", &proc))
         return;
+    if (json_object_object_get_ex(proc, "cwd", &v))
+        peer_set_cwd(p, json_object_get_string(v));
     if (json_object_object_get_ex(proc, "input_taken", &v))
         p->input_base = (uint64_t)json_object_get_int64(v);
     p->input_shut = json_object_object_get_ex(proc, "input_open", &v) && !json_object_get_boolean(v);
@@ -191,6 +196,10 @@ void peer_on_ready(struct peer *p, struct json_object *hello)
         /* Given up while its agent was away, or by a daemon that was killed: the agent ends it. */
         log_info("agent", "container %.12s: run %u is over; ending what is left of it", p->id, run);
         conn_shutdown(p->conn, "that run is over");
+        return;
+    }
+    if (p->capture && !p->expected && (!ours || strcmp(state, "exited") != 0)) {
+        capture_stop(p, "its function's instance is gone");
         return;
     }
     if (p->expected && !p->start && !ours) {
@@ -246,10 +255,18 @@ static void on_input_drain(void *arg)
         engine_stdin_drained(p->c);
 }
 
+void peer_set_cwd(struct peer *p, const char *cwd)
+{
+    free(p->cwd);
+    p->cwd = cwd ? xstrdup(cwd) : NULL;
+}
+
 void peer_prepare(struct chain *ch, struct container *c)
 {
     struct peer *p = peer_get(ch, c->id);
 
+    capture_stop(p, "the container was started again");
+    peer_set_cwd(p, NULL);
     p->c = c;
     p->run = c->run;
     p->expected = true;
@@ -287,6 +304,7 @@ void peer_forget(struct chain *ch, struct container *c)
     if (!p)
         return;
     p->c = NULL;
+    capture_abandon(p, true);
     input_free(STEAL(p->input));
     peer_changed(p);
 }
@@ -314,7 +332,16 @@ void peer_finish(struct chain *ch, struct container *c)
         finish(p);
 }
 
-void peer_release(struct chain *ch, struct container *c)
+void peer_let_go(struct peer *p)
+{
+    if (peer_ready(p) && p->process_exited)
+        finish(p);
+    else if (p->conn)
+        conn_shutdown(p->conn, "the container is released");
+    peer_changed(p);
+}
+
+void peer_release(struct chain *ch, struct container *c, bool keep_files)
 {
     struct peer *p = peer_find(ch, c->id);
     struct skl_error why = {0};
@@ -331,12 +358,18 @@ void peer_release(struct chain *ch, struct container *c)
     input_free(STEAL(p->input));
     if (!p->process_exited)
         output_close(p);
-    if (peer_ready(p) && p->process_exited) {
-        finish(p);
-    } else if (p->conn) {
-        conn_shutdown(p->conn, "the container is released");
-    }
-    peer_changed(p);
+    if (!keep_files || !capture_begin(p, c))
+        peer_let_go(p);
+}
+
+/* A capture that an earlier daemon began: its agent dials this one. */
+static struct peer *adopt_capture(struct chain *ch, const char *container_id, const char *given)
+{
+    struct container *c = container_by_id(ch->engine, container_id);
+
+    if (!c || !mem_eq_const_time(given, c->agent_token, ID_SIZE - 1) || !capture_resume(ch, c))
+        return NULL;
+    return peer_find(ch, container_id);
 }
 
 int chain_agent_check(struct chain *ch, const char *container_id, const char *bearer, struct skl_error *err)
@@ -344,10 +377,12 @@ int chain_agent_check(struct chain *ch, const char *container_id, const char *be
     struct peer *p = peer_find(ch, container_id);
     char given[ID_SIZE] = {0};
 
-    if (!p || !p->expected)
-        return error_set(err, SKL_ERR_NOT_FOUND, "no run of this container expects an agent");
     if (strlen(bearer) == ID_SIZE - 1)
         memcpy(given, bearer, ID_SIZE);
+    if (!p || (!p->expected && !p->capture))
+        p = adopt_capture(ch, container_id, given);
+    if (!p)
+        return error_set(err, SKL_ERR_NOT_FOUND, "no run of this container expects an agent");
     if (!mem_eq_const_time(given, p->token, ID_SIZE - 1))
         return error_set(err, SKL_ERR_UNAUTHORIZED, "wrong agent token");
     return 0;

@@ -24,7 +24,6 @@
 #include "loop/loop.h"
 
 #define STAGING_META_MAX (64u * 1024)
-#define STAGING_EXIT_NAME "exit.tar"
 
 struct staging_put {
     struct staging *st;
@@ -160,25 +159,30 @@ void staging_remove(struct staging *st, const char *id)
         log_warn("staging", "removing %s: %s", dir, err.message);
 }
 
-char *staging_exit_path(struct staging *st, const char *id)
+static size_t add_upload_layers(struct staging_layer *layers, size_t used, const char *dir, struct staging_item *items,
+                                size_t from, size_t to)
 {
-    CLEANUP(free_p) char *dir = fs_join(st->dir, id);
-    (void)fs_mkdir_p(dir, 0700, NULL);
-    return fs_join(dir, STAGING_EXIT_NAME);
+    for (size_t i = from; i < to; i++) {
+        layers[used].tar = xasprintf("%s/%u.tar", dir, items[i].seq);
+        layers[used++].dest = xstrdup(items[i].path);
+    }
+    return used;
 }
 
-size_t staging_layers(struct staging *st, const char *id, struct staging_layer **ret)
+size_t staging_layers(struct staging *st, const char *id, const struct staging_exit *x, struct staging_layer **ret)
 {
+    CLEANUP(free_p) char *dir = fs_join(st->dir, id);
     struct staging_item *items;
-    size_t n = staging_items(st, id, 0, &items), used = 0;
-    CLEANUP(free_p) char *exit_tar = xasprintf("%s/%s/" STAGING_EXIT_NAME, st->dir, id);
-    *ret = xcalloc(n + 1, sizeof(**ret));
-    if (access(exit_tar, R_OK) == 0)
-        (*ret)[used++] = (struct staging_layer){.tar = STEAL(exit_tar), .dest = xstrdup("/")};
-    for (size_t i = 0; i < n; i++) {
-        (*ret)[used].tar = xasprintf("%s/%s/%u.tar", st->dir, id, items[i].seq);
-        (*ret)[used++].dest = xstrdup(items[i].path);
-    }
+    size_t n = staging_items(st, id, 0, &items), older = 0, used;
+
+    while (older < n && items[older].seq <= x->after)
+        older++;
+    *ret = xcalloc(n + x->n_tars + 1, sizeof(**ret));
+    used = add_upload_layers(*ret, 0, dir, items, 0, older);
+    used++; /* the mark without a tar */
+    for (size_t i = 0; i < x->n_tars; i++)
+        (*ret)[used++] = (struct staging_layer){.tar = fs_join(dir, x->tars[i].tar), .dest = xstrdup(x->tars[i].dest)};
+    used = add_upload_layers(*ret, used, dir, items, older, n);
     staging_items_free(items, n);
     return used;
 }
@@ -212,6 +216,13 @@ static uint32_t last_seq(struct staging *st, const char *id, size_t *ret_n)
     uint32_t last = *ret_n ? items[*ret_n - 1].seq : 0;
     staging_items_free(items, *ret_n);
     return last;
+}
+
+uint32_t staging_last_seq(struct staging *st, const char *id)
+{
+    size_t n;
+
+    return last_seq(st, id, &n);
 }
 
 struct staging_put *staging_put_begin(struct staging *st, const char *id, const struct staging_item *item,

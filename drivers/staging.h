@@ -2,12 +2,14 @@
  * drivers/staging.h - files that were copied into a container while no agent could take them.
  *
  * `docker cp` into a created or exited container is kept on disk, one tar per upload in the order they came, and
- * delivered through the agent before the next run's process starts. A tar the agent captured at exit lies beside
- * them as the oldest layer. A view over these tars answers HEAD and GET when no agent is connected: the newest
- * entry of a path wins.
+ * delivered through the agent before the next run's process starts. What the agent was asked for when the run ended
+ * (capture.c) lies beside them. A view over these tars answers HEAD and GET when no agent is connected: the newest
+ * entry of a path wins, and what a capture covers is as the capture found it: what was copied in before and
+ * is not in it was deleted by the run.
  *
- * Layout: <dir>/<container id>/<seq>.tar with <seq>.json ({"path":..., flags}) and exit.tar. The .json is written
- * last: an upload without one was cut off and is removed when the directory is next read.
+ * Layout: <dir>/<container id>/<seq>.tar with <seq>.json ({"path":..., flags}); exit-<run>-<n>.tar with exit.json, which
+ * says what was asked for, what became of it, and which uploads are older ("after"). The .json is written last: what none
+ * names was cut off.
  *
  * Blocking tar work (validation, building a view) runs on the loop's worker pool.
  *
@@ -56,12 +58,40 @@ void staging_items_free(struct staging_item *items, size_t n);
 int staging_item_open(struct staging *st, const char *id, uint32_t seq, struct skl_error *err); /* fd or <0 */
 /* Drops everything of a container (it was removed). */
 void staging_remove(struct staging *st, const char *id);
-/* Where the capture at exit goes; replaces an older one when committed (rename). */
-char *staging_exit_path(struct staging *st, const char *id);
+/* Number of the newest upload; 0: none. */
+uint32_t staging_last_seq(struct staging *st, const char *id);
+
+/* ---- what was kept at the end of a run ---- */
+struct staging_layer;
+struct staging_exit_path {
+    char *path; /* absolute; may be a pattern */
+    char *why;  /* NULL: all of it was kept, or it was not there; else why it could not be kept */
+};
+struct staging_exit {
+    uint32_t run;
+    uint32_t after; /* uploads up to this number are older */
+    bool pending;   /* the capture is not over: a daemon that finds this goes on with it */
+    struct staging_exit_path *paths;
+    size_t n_paths;
+    struct staging_layer *tars; /* names without directory */
+    size_t n_tars;
+};
+int staging_exit_load(struct staging *st, const char *id, struct staging_exit *ret); /* -1: there is none */
+/* Replaces what was there, all of it. */
+int staging_exit_store(struct staging *st, const char *id, const struct staging_exit *x, struct skl_error *err);
+/* The files changed since: the next run has begun. */
+void staging_exit_drop(struct staging *st, const char *id);
+int staging_exit_create(struct staging *st, const char *id, const char *tar, struct skl_error *err); /* fd or <0 */
+char *staging_exit_name(const struct staging_exit *x, size_t n); /* of the n-th tar; caller frees */
+void staging_exit_add_path(struct staging_exit *x, const char *path);
+void staging_exit_add_tar(struct staging_exit *x, const char *tar, const char *dest);
+void staging_exit_fini(struct staging_exit *x);
+bool staging_is_pattern(const char *path);
 
 /* ---- the view ---- */
 /* Looks path up in the tars. On success stat_json is set and, unless stat_only, fd is a readable unlinked file with
- * the tar in Docker's shape (reference 2.14.3), which the callee owns. NOT_FOUND when no tar has it. */
+ * the tar in Docker's shape (reference 2.14.3), which the callee owns. NOT_FOUND when no tar has it; the message is
+ * what the capture at exit has to say of it, or "". */
 typedef void (*staging_view_fn)(void *arg, const struct skl_error *err, const char *stat_json, int fd);
 void staging_view(struct staging *st, const char *id, const char *path, bool stat_only, staging_view_fn done,
                   void *arg);

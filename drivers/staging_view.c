@@ -2,7 +2,8 @@
  * drivers/staging_view.c - HEAD and GET of paths that only exist in staged tars.
  *
  * Two passes over the layers on a worker thread. The first notes for every path at or below the wanted one which layer
- * has it last; the second writes those entries, renamed relative to the wanted path, into an unlinked file.
+ * has it last; the second writes those entries, renamed relative to the wanted path, into an unlinked file. Where the capture at
+ * exit begins, what it covers is forgotten: it knows better.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -42,15 +43,27 @@ struct view_entry {
     char path[];
 };
 
+/* A file that is wanted under a further name alone: its bytes stand at the first one. */
+struct view_alias {
+    UT_hash_handle hh;
+    size_t layer;
+    char *name;    /* wanted */
+    char target[]; /* has the bytes, is not wanted */
+};
+
 struct view {
     struct staging *st;
     struct staging_layer *layers;
     size_t n_layers;
+    struct staging_exit kept;
     char *path;    /* normalised */
     bool contents; /* the path ended in "/.": entries come as "./..." */
     bool stat_only;
     struct view_entry *entries;
     size_t n_entries;
+    struct view_alias *aliases;
+    char *stat_link;   /* the wanted path is a further name of this one, in stat_layer */
+    size_t stat_layer;
     struct buf stat_json;
     int fd;
     int failed;
@@ -152,17 +165,49 @@ static void note(struct view *v, size_t layer, const char *full)
     ve->layer = layer;
 }
 
+static char *hardlink_target(const struct view *v, size_t layer, struct archive_entry *e)
+{
+    const char *link = archive_entry_hardlink(e);
+    return link ? staging_normal_path(v->layers[layer].dest, link) : NULL;
+}
+
+static void note_alias(struct view *v, size_t layer, const char *target, const char *name)
+{
+    struct view_alias *va;
+    size_t len = strlen(target);
+    HASH_FIND(hh, v->aliases, target, len, va);
+    if (!va) {
+        va = xcalloc(1, sizeof(*va) + len + 1);
+        memcpy(va->target, target, len + 1);
+        HASH_ADD_KEYPTR(hh, v->aliases, va->target, len, va);
+    }
+    free(va->name);
+    va->name = xstrdup(name);
+    va->layer = layer;
+}
+
+static void stat_of_entry(struct view *v, struct archive_entry *e)
+{
+    int64_t mtime = archive_entry_mtime(e) * NS_PER_S + archive_entry_mtime_nsec(e);
+    put_stat(v, base_name(v->path), archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
+}
+
 /* First pass, one entry. */
 static void see(struct view *v, size_t layer, struct archive_entry *e, const char *full)
 {
     const char *rest = below(v, full);
     if (!rest)
         return;
+    CLEANUP(free_p) char *target = hardlink_target(v, layer, e);
     note(v, layer, full);
+    if (target && !below(v, target))
+        note_alias(v, layer, target, full);
     if (*rest)
         return;
-    int64_t mtime = archive_entry_mtime(e) * NS_PER_S + archive_entry_mtime_nsec(e);
-    put_stat(v, base_name(v->path), archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
+    stat_of_entry(v, e);
+    free(v->stat_link);
+    v->stat_link = STEAL(target);
+    v->stat_layer = layer;
 }
 
 static int open_layer(const struct staging_layer *l, struct archive **ret)
@@ -174,12 +219,52 @@ static int open_layer(const struct staging_layer *l, struct archive **ret)
     return archive_read_open_filename(a, l->tar, 64 * 1024);
 }
 
+static void forget(struct view *v, struct view_entry *ve)
+{
+    HASH_DEL(v->entries, ve);
+    v->n_entries--;
+    free(ve);
+}
+
+/* The run's end: what was captured replaces what was copied in before. */
+static void mask(struct view *v)
+{
+    const struct staging_exit_path *p;
+    struct view_entry *ve, *tmp;
+    HASH_ITER(hh, v->entries, ve, tmp) {
+        p = staging_exit_covers(&v->kept, ve->path);
+        if (p && !p->why)
+            forget(v, ve);
+    }
+    p = staging_exit_covers(&v->kept, v->path);
+    if (p && !p->why)
+        buf_clear(&v->stat_json);
+}
+
+/* The next entry of a layer; NULL at its end, or when it can't be read: v->failed then. */
+static struct archive_entry *next_entry(struct view *v, struct archive *a)
+{
+    struct archive_entry *e;
+    int rc = archive_read_next_header(a, &e);
+    if (rc == ARCHIVE_EOF || v->failed)
+        return NULL;
+    if (rc >= ARCHIVE_WARN && archive_entry_pathname(e))
+        return e;
+    v->failed = error_set(&v->err, SKL_ERR_INTERNAL, "reading a staged archive: %s",
+                          archive_error_string(a) ? archive_error_string(a) : "an entry without a name");
+    return NULL;
+}
+
 static void first_pass(struct view *v, size_t layer)
 {
     struct archive *a;
     struct archive_entry *e;
+    if (!v->layers[layer].tar) {
+        mask(v);
+        return;
+    }
     if (open_layer(&v->layers[layer], &a) == ARCHIVE_OK)
-        while (!v->failed && archive_read_next_header(a, &e) >= ARCHIVE_WARN && archive_entry_pathname(e)) {
+        while ((e = next_entry(v, a))) {
             CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
             see(v, layer, e, full);
         }
@@ -211,32 +296,51 @@ static int copy_data(struct archive *in, struct archive *out, struct skl_error *
     return 0;
 }
 
-static int emit(struct view *v, size_t layer, struct archive *in, struct archive *out, struct archive_entry *e)
+static bool is_of_layer(const struct view *v, const char *full, size_t layer)
 {
-    CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
     struct view_entry *ve;
     HASH_FIND(hh, v->entries, full, strlen(full), ve);
-    if (!ve || ve->layer != layer)
-        return 0;
+    return ve && ve->layer == layer;
+}
+
+static int write_entry(struct view *v, struct archive *in, struct archive *out, struct archive_entry *e, const char *full)
+{
     CLEANUP(free_p) char *name = answer_name(v, full);
     archive_entry_set_pathname(e, name);
-    if (archive_entry_hardlink(e)) {
-        CLEANUP(free_p) char *to = staging_normal_path(v->layers[layer].dest, archive_entry_hardlink(e));
-        CLEANUP(free_p) char *to_name = answer_name(v, to);
-        if (to_name)
-            archive_entry_set_hardlink(e, to_name);
-    }
     if (archive_write_header(out, e) < ARCHIVE_WARN)
         return error_set(&v->err, SKL_ERR_INTERNAL, "writing the archive: %s", archive_error_string(out));
     return archive_entry_size(e) > 0 ? copy_data(in, out, &v->err) : 0;
+}
+
+static int emit(struct view *v, size_t layer, struct archive *in, struct archive *out, struct archive_entry *e)
+{
+    CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
+    CLEANUP(free_p) char *target = hardlink_target(v, layer, e);
+    const char *key = target ? target : full;
+    struct view_alias *va;
+    HASH_FIND(hh, v->aliases, key, strlen(key), va);
+    if (va && (va->layer != layer || !is_of_layer(v, va->name, layer)))
+        va = NULL;
+    if (!target && va) /* not wanted itself */
+        return write_entry(v, in, out, e, va->name);
+    if (!is_of_layer(v, full, layer) || (va && str_eq(va->name, full)))
+        return 0;
+    if (target) {
+        CLEANUP(free_p) char *to_name = answer_name(v, va ? va->name : target);
+        if (to_name)
+            archive_entry_set_hardlink(e, to_name);
+    }
+    return write_entry(v, in, out, e, full);
 }
 
 static void second_pass(struct view *v, size_t layer, struct archive *out)
 {
     struct archive *a;
     struct archive_entry *e;
+    if (!v->layers[layer].tar)
+        return;
     if (open_layer(&v->layers[layer], &a) == ARCHIVE_OK)
-        while (!v->failed && archive_read_next_header(a, &e) >= ARCHIVE_WARN && archive_entry_pathname(e))
+        while ((e = next_entry(v, a)))
             v->failed = emit(v, layer, a, out, e);
     archive_read_free(a);
 }
@@ -262,6 +366,36 @@ static void write_tar(struct view *v)
         v->failed = error_set_errno(&v->err, SKL_ERR_INTERNAL, errno, "rewinding the archive");
 }
 
+/* The size of a further name is that of the file. */
+static void stat_through_link(struct view *v)
+{
+    struct archive *a;
+    struct archive_entry *e;
+    if (!v->stat_link || v->stat_json.len == 0)
+        return;
+    if (open_layer(&v->layers[v->stat_layer], &a) == ARCHIVE_OK)
+        while ((e = next_entry(v, a))) {
+            CLEANUP(free_p) char *full = staging_normal_path(v->layers[v->stat_layer].dest, archive_entry_pathname(e));
+            if (str_eq(full, v->stat_link) && !archive_entry_hardlink(e)) {
+                stat_of_entry(v, e);
+                break;
+            }
+        }
+    archive_read_free(a);
+}
+
+/* What is to be said of a path that is in no layer. */
+static void not_there(struct view *v)
+{
+    const struct staging_exit_path *p = staging_exit_covers(&v->kept, v->path);
+    if (!p)
+        v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "%s", "");
+    else if (p->why)
+        v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "%s was to be kept when the container ended, but %s", p->path, p->why);
+    else
+        v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "it was not there any more when the container ended");
+}
+
 static void view_work(void *arg)
 {
     struct view *v = arg;
@@ -270,9 +404,10 @@ static void view_work(void *arg)
     if (v->failed)
         return;
     if (!v->entries) {
-        v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "%s was not copied in before", v->path);
+        not_there(v);
         return;
     }
+    stat_through_link(v);
     if (v->stat_json.len == 0)
         put_stat(v, base_name(v->path), 4096, GO_MODE_DIR | 0755u, 0, NULL);
     if (!v->stat_only)
@@ -283,13 +418,19 @@ static void view_done(void *arg)
 {
     struct view *v = arg;
     struct view_entry *ve, *tmp;
+    struct view_alias *va, *va_tmp;
     if (v->failed)
         close_p(&v->fd);
     v->done(v->arg, v->failed ? &v->err : NULL, buf_str(&v->stat_json), v->failed ? -1 : v->fd);
-    HASH_ITER(hh, v->entries, ve, tmp) {
-        HASH_DEL(v->entries, ve);
-        free(ve);
+    HASH_ITER(hh, v->entries, ve, tmp)
+        forget(v, ve);
+    HASH_ITER(hh, v->aliases, va, va_tmp) {
+        HASH_DEL(v->aliases, va);
+        free(va->name);
+        free(va);
     }
+    free(v->stat_link);
+    staging_exit_fini(&v->kept);
     staging_layers_free(v->layers, v->n_layers);
     buf_fini(&v->stat_json);
     free(v->path);
@@ -308,6 +449,7 @@ void staging_view(struct staging *st, const char *id, const char *path, bool sta
     v->done = done;
     v->arg = arg;
     buf_init(&v->stat_json, 64 * 1024);
-    v->n_layers = staging_layers(st, id, &v->layers);
+    (void)staging_exit_load(st, id, &v->kept);
+    v->n_layers = staging_layers(st, id, &v->kept, &v->layers);
     loop_work(st->loop, view_work, view_done, v);
 }

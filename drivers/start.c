@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "json/json.h"
 #include "state/container.h"
 
@@ -60,6 +61,16 @@ static void start_finish(struct start *s, const struct skl_error *err, int exit_
 
 /* ---- PROCESS ---- */
 
+static void take_cwd(struct peer *p, const char *encoded)
+{
+    struct buf b;
+
+    buf_init(&b, 64 * 1024);
+    if (encoded && url_decode(&b, encoded, strlen(encoded), false) == 0)
+        peer_set_cwd(p, buf_str(&b));
+    buf_fini(&b);
+}
+
 static void on_head(void *arg, struct h2_stream *st, const struct h2_head *head)
 {
     struct peer *p = arg;
@@ -71,6 +82,8 @@ static void on_head(void *arg, struct h2_stream *st, const struct h2_head *head)
     if (head->status >= 400)
         return;
     p->process_started = true;
+    take_cwd(p, h2_head_get(head, "sockerless-cwd"));
+    staging_exit_drop(p->ch->staging, p->id);
     p->output = st;
     s->stream = NULL;
     if (p->input)
@@ -140,6 +153,7 @@ void start_found_running(struct peer *p)
     struct start *s = p->start;
 
     p->process_started = true;
+    staging_exit_drop(p->ch->staging, p->id);
     output_open(p);
     if (p->input)
         input_attach(p->input, peer_h2(p));

@@ -233,3 +233,21 @@ bool str_docker_bool(const char *s, bool if_absent)
     }
     return true;
 }
+
+bool str_to_size(const char *s, int64_t *ret)
+{
+    size_t n = strspn(s, "0123456789");
+    CLEANUP(free_p) char *digits = xstrndup(s, n);
+    CLEANUP(free_p) char *unit = xstrdup(s + n);
+    int shift;
+
+    str_lower(unit);
+    if (unit[0] != '\0' && strcmp(unit + 1, "b") == 0 && unit[0] != 'b')
+        unit[1] = '\0';
+    shift = unit[0] == '\0' || strcmp(unit, "b") == 0 ? 0 : strcmp(unit, "k") == 0 ? 10 : strcmp(unit, "m") == 0 ? 20
+          : strcmp(unit, "g") == 0 ? 30 : -1;
+    if (shift < 0 || !str_to_i64(digits, 1, INT64_MAX >> 31, ret))
+        return false;
+    *ret <<= shift;
+    return true;
+}

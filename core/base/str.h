@@ -28,6 +28,8 @@ char **str_split(const char *s, char sep, size_t *ret_n);
 /* Whole-string decimal integers (optional '-' for i64), no white space. false when malformed or
  * out of [min,max]. */
 bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
+/* "10m", "100k", "1g", bytes: of 1 at least. */
+bool str_to_size(const char *s, int64_t *ret);
 bool str_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
 bool str_to_double(const char *s, double *ret);        /* finite, whole string, '.' as point */
 

@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "json/json.h"
 
-enum config_type { TYPE_STRING, TYPE_BOOL, TYPE_DURATION, TYPE_STRINGS, TYPE_CHOICE };
+enum config_type { TYPE_STRING, TYPE_BOOL, TYPE_DURATION, TYPE_SIZE, TYPE_STRINGS, TYPE_CHOICE };
 
 struct config_key {
     const char *path; /* in the file; "agent.listen" is a member of "agent" */
@@ -72,6 +72,10 @@ static const struct config_key keys[] = {
      "URL", "what agents dial from inside a function; unset: no agents"},
     {"agent.connect-timeout", "agent-connect-timeout", 0, NULL, TYPE_DURATION, AT(connect_timeout), "60s", NULL, false,
      "TIME", "how long a start waits for the agent"},
+    {"agent.capture-paths", "agent-capture-path", 0, NULL, TYPE_STRINGS, AT(capture_paths), ".", NULL, false, "PATH",
+     "keep this of an exited container's files; relative: to its working directory (may be repeated)"},
+    {"agent.capture-limit", "agent-capture-limit", 0, NULL, TYPE_SIZE, AT(capture_limit), "256m", NULL, false, "SIZE",
+     "keep no more than that of a container"},
     {"agent.tls-cert", "agent-tls-cert", 0, NULL, TYPE_STRING, AT(agent_tls_cert), "", NULL, false, "FILE",
      "TLS certificate of the agents' listener"},
     {"agent.tls-key", "agent-tls-key", 0, NULL, TYPE_STRING, AT(agent_tls_key), "", NULL, false, "FILE",
@@ -166,6 +170,10 @@ static int set_text(struct config *c, const struct config_key *k, const char *v,
         if (!duration_parse(v, slot(c, k)) || *(int64_t *)slot(c, k) <= 0)
             return error_set(err, SKL_ERR_INVALID, "\"%s\" is not a duration such as 60s or 2m", v);
         return 0;
+    case TYPE_SIZE:
+        if (!str_to_size(v, slot(c, k)))
+            return error_set(err, SKL_ERR_INVALID, "\"%s\" is not a size such as 100k, 64m or 1g", v);
+        return 0;
     case TYPE_STRINGS:
         return add_string(c, k, v, err);
     case TYPE_CHOICE:
@@ -231,7 +239,7 @@ static void init_defaults(struct config *c, const char *(*env)(const char *))
     for (size_t i = 0; i < N_KEYS; i++) {
         if (keys[i].type == TYPE_STRINGS)
             clear_strings(c, &keys[i]);
-        else if (keys[i].def != NULL)
+        if (keys[i].def != NULL && (keys[i].type != TYPE_STRINGS || keys[i].def[0] != '\0'))
             set_text(c, &keys[i], keys[i].def, NULL);
     }
     c->state_dir = default_state_dir(env);
@@ -314,6 +322,8 @@ static int set_json(struct config *c, const struct config_key *k, struct json_ob
         return set_json_strings(c, k, v, err);
     if (k->type == TYPE_DURATION)
         return set_json_duration(c, k, v, err);
+    if (k->type == TYPE_SIZE && json_object_is_type(v, json_type_int))
+        return set_text(c, k, json_object_get_string(v), err);
     if (k->type == TYPE_BOOL) {
         if (!json_object_is_type(v, json_type_boolean))
             return wrong_type(v, "true or false", err);
@@ -620,6 +630,7 @@ static bool same_value(struct config *a, struct config *b, const struct config_k
     case TYPE_BOOL:
         return *(bool *)slot(a, k) == *(bool *)slot(b, k);
     case TYPE_DURATION:
+    case TYPE_SIZE:
         return *(int64_t *)slot(a, k) == *(int64_t *)slot(b, k);
     case TYPE_STRINGS:
         return same_strings(*(char ***)slot(a, k), *(char ***)slot(b, k));

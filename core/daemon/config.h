@@ -38,6 +38,8 @@ struct config {
     char *agent_listen;
     char *callback_url; /* "": containers have no agent */
     int64_t connect_timeout, driver_timeout;
+    char **capture_paths;
+    int64_t capture_limit;
     char *agent_tls_cert, *agent_tls_key; /* "": the agents' listener speaks plain HTTP (behind a load balancer) */
     char *resolve;      /* synthetic | registry */
     char **mirrors;

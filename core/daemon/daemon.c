@@ -189,6 +189,8 @@ static int make_chain(struct skl_daemon *d, struct skl_error *err)
         .engine = d->engine,
         .staging_dir = staging,
         .connect_timeout_ns = d->config->connect_timeout,
+        .capture_paths = (const char *const *)d->config->capture_paths,
+        .capture_limit = (uint64_t)d->config->capture_limit,
         .synthetic = str_eq(d->config->synthetic_exec, "echo") ? CHAIN_SYNTHETIC_ECHO : CHAIN_SYNTHETIC_REFUSE,
     };
 

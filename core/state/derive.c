@@ -151,25 +151,6 @@ static int derive_restart(struct container *c, struct json_object *hc, struct sk
     return 0;
 }
 
-/* "10m", "100k", "1g", bytes. */
-static bool size_parse(const char *s, int64_t *ret)
-{
-    size_t n = strspn(s, "0123456789");
-    CLEANUP(free_p) char *digits = xstrndup(s, n);
-    CLEANUP(free_p) char *unit = xstrdup(s + n);
-    int shift;
-
-    str_lower(unit);
-    if (unit[0] != '\0' && strcmp(unit + 1, "b") == 0 && unit[0] != 'b')
-        unit[1] = '\0';
-    shift = unit[0] == '\0' || strcmp(unit, "b") == 0 ? 0 : strcmp(unit, "k") == 0 ? 10 : strcmp(unit, "m") == 0 ? 20
-          : strcmp(unit, "g") == 0 ? 30 : -1;
-    if (shift < 0 || !str_to_i64(digits, 1, INT64_MAX >> 31, ret))
-        return false;
-    *ret <<= shift;
-    return true;
-}
-
 static int derive_logs(struct container *c, struct json_object *hc, struct skl_error *err)
 {
     struct log_limits limits = c->engine->log_limits;
@@ -182,7 +163,7 @@ static int derive_logs(struct container *c, struct json_object *hc, struct skl_e
         return -1;
     c->log_none = strcmp(type, "none") == 0;
     text = json_string_or(json_member(config, "max-size"), "");
-    if (text[0] != '\0' && strcmp(text, "-1") != 0 && !size_parse(text, &limits.max_size))
+    if (text[0] != '\0' && strcmp(text, "-1") != 0 && !str_to_size(text, &limits.max_size))
         return error_set(err, SKL_ERR_INVALID, "invalid value for max-size: %s", text);
     text = json_string_or(json_member(config, "max-file"), "");
     if (text[0] != '\0') {

@@ -338,7 +338,7 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     if (m->open_run != 0)
         machine_kill_invocation(c, c->run, SIGKILL);
     if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c);
+        e->runner->release(e->runner_ctx, c, false);
     log_run_end(c->log);
     if (was_restarting && !again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
@@ -428,7 +428,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     if (!again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
     if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c);
+        e->runner->release(e->runner_ctx, c, !again && !by_hand && !removing && !c->auto_remove && log_run_exit(c->log, NULL, NULL));
     log_run_end(c->log);
     ops_run_ended(m);
     if (again)

@@ -344,10 +344,15 @@ static void restart_second_half(struct op *op)
 
 static void start_soon(struct machine *m)
 {
-    if (m->open_run != 0)
-        timer_start(&m->wait_timer, START_FREE_NS); /* machine.c goes on when the answer is there */
-    else
+    const struct engine *e = m->c->engine;
+
+    if (m->open_run == 0) {
         machine_start(m);
+        return;
+    }
+    if (container_has_agent(m->c))
+        e->runner->hurry(e->runner_ctx, m->c);
+    timer_start(&m->wait_timer, START_FREE_NS); /* machine.c goes on when the answer is there */
 }
 
 void ops_run_ended(struct machine *m)

@@ -17,7 +17,8 @@
  *      engine_agent_output(). A RECORD_EXIT in them ends the run in extended semantics.
  *   5. The agent link drops: engine_agent_lost(c). It comes back: engine_agent_back(c); the chain resumes at
  *      engine_output_offset(c).
- *   6. The run is over (state decided so): runner->release(c): disconnect, forget the entry.
+ *   6. The run is over (state decided so): runner->release(c): disconnect, forget the entry; with keep_files only after what
+ *      is to be kept of the container's files was fetched.
  * After a daemon restart state calls prepare(c) for each container that was running; the agent re-dials and the chain goes
  * on with 4 (the process is already started: the agent's /hello tells).
  *
@@ -44,7 +45,10 @@ struct runner_ops {
                   void (*done)(void *arg, const struct skl_error *err, int exit_code), void *arg);
     /* The pending start ends with the given error (through its done). */
     void (*start_abort)(void *ctx, struct container *c, const struct skl_error *err);
-    void (*release)(void *ctx, struct container *c);
+    /* keep_files: the process has exited and the container stays as it is: its files will be asked for. */
+    void (*release)(void *ctx, struct container *c, bool keep_files);
+    /* A new run waits for the end of the last one's invocation: what holds that up is cut short. */
+    void (*hurry)(void *ctx, struct container *c);
     /* The engine has the run's whole output, its end included: the agent need not hold back the invocation's answer. For
      * strict semantics, where that answer ends the run; elsewhere release() says it. More than once does no harm. */
     void (*finish)(void *ctx, struct container *c);

@@ -80,6 +80,7 @@ class Proxy:
 
     def close(self):
         self.closed = True
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes the accept: a close alone lets one more in
         self.listener.close()
         self.break_all()
 

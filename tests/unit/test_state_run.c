@@ -65,6 +65,38 @@ static void test_create_fails(void)
     fake_fini(&f);
 }
 
+/* Files are asked for when a container has exited and stays; a start cuts that short. */
+static void test_files_are_kept_at_the_end(void)
+{
+    struct fake f;
+    struct container *c;
+    struct fake_result r = {0};
+
+    fake_init(&f, FAKE_CAPS, true);
+    c = fake_create(&f, "one", FAKE_CMD, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    container_start(c, fake_done, &r);
+    fake_spin(&f);
+    fake_exit(c, 0);
+    fake_spin(&f);
+    UNIT_INT_EQ(f.host.n_keep, 1);
+    UNIT_INT_EQ(f.host.n_hurry, 0);
+    container_start(c, fake_done, &r); /* its invocation is still to be answered */
+    UNIT_INT_EQ(f.host.n_hurry, 1);
+    fake_run_ended(&f, c, SKL_END_EXIT, 0, NULL);
+    fake_spin(&f);
+    UNIT_INT_EQ(c->status, CONTAINER_RUNNING);
+    container_remove(c, true, true, fake_done, &r);
+    fake_spin(&f);
+    c = fake_create(&f, "two", FAKE_CMD, "{\"AutoRemove\":true}");
+    container_start(c, fake_done, &r);
+    fake_spin(&f);
+    fake_exit(c, 0);
+    fake_spin(&f);
+    UNIT_INT_EQ(f.host.n_keep, 1);
+    fake_fini(&f);
+}
+
 /* U-40: the container stays as it was, and can be started again. */
 static void test_start_fails(void)
 {
@@ -682,7 +714,7 @@ static void test_removal_retried(void)
     fake_fini(&f);
 }
 
-UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_start_fails),
+UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_files_are_kept_at_the_end), UNIT(test_start_fails),
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
           UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
           UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_policy_outlives_failed_starts), UNIT(test_pause), UNIT(test_recovery),

@@ -124,5 +124,20 @@ static void test_docker_bool(void)
     CU_ASSERT_FALSE(str_docker_bool(NULL, false));
 }
 
+static void test_size(void)
+{
+    static const struct {
+        const char *s;
+        int64_t n;
+    } good[] = {{"1", 1}, {"100k", 102400}, {"10M", 10 << 20}, {"2gb", INT64_C(2) << 30}, {"5b", 5}, {"64kB", 65536}};
+    static const char *const bad[] = {"", "0", "-1", "k", "1t", "1kk", "1bb", "99999999999g", "1.5m", " 1"};
+    int64_t n;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        CU_ASSERT_TRUE(str_to_size(good[i].s, &n) && n == good[i].n);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_FALSE(str_to_size(bad[i], &n));
+}
+
 UNIT_MAIN("str", UNIT(test_compare), UNIT(test_trim_lower), UNIT(test_split), UNIT(test_integers), UNIT(test_double),
-          UNIT(test_utf8), UNIT(test_docker_bool))
+          UNIT(test_utf8), UNIT(test_docker_bool), UNIT(test_size))

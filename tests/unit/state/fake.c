@@ -231,11 +231,12 @@ static void fake_start_abort(void *ctx, struct container *c, const struct skl_er
         loop_soon(f->loop, &call->soon);
     }
 }
-static void fake_release(void *ctx, struct container *c)
+static void fake_release(void *ctx, struct container *c, bool keep_files)
 {
     struct fake *f = ctx;
 
     (void)c;
+    f->host.n_keep += keep_files;
     buf_puts(&f->host.transcript, "release ");
 }
 static void fake_finish(void *ctx, struct container *c)
@@ -244,6 +245,13 @@ static void fake_finish(void *ctx, struct container *c)
 
     (void)c;
     buf_puts(&f->host.transcript, "finish ");
+}
+static void fake_hurry(void *ctx, struct container *c)
+{
+    struct fake *f = ctx;
+
+    (void)c;
+    f->host.n_hurry++;
 }
 static bool fake_connected(void *ctx, const struct container *c)
 {
@@ -312,7 +320,7 @@ static void fake_forget(void *ctx, struct container *c)
 
 static const struct runner_ops fake_runner = {
     .prepare = fake_prepare, .start = fake_start, .start_abort = fake_start_abort, .release = fake_release,
-    .finish = fake_finish, .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
+    .finish = fake_finish, .hurry = fake_hurry, .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
     .stdin_close = fake_stdin_close, .output_resume = fake_output_resume, .probe = fake_probe, .forget = fake_forget,
 };
 

@@ -55,6 +55,7 @@ struct plugin_host {
     uint32_t n_items;
     struct buf transcript;      /* "create start process ... " */
     int n_resume;
+    int n_keep, n_hurry;
 };
 
 struct fake {
