@@ -8,7 +8,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -21,10 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "agent/agent.h"
+#include "agent/hosts.h"
 #include "agent/tls.h"
 #include "agent/url.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -498,49 +497,6 @@ static void on_resolved(int result, struct evutil_addrinfo *ai, void *arg)
         evutil_freeaddrinfo(ai);
 }
 
-static bool set_address(const char *text, uint16_t port, struct sockaddr_storage *ss, socklen_t *len)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ss;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ss;
-
-    memset(ss, 0, sizeof(*ss));
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        *len = sizeof(*v4);
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        *len = sizeof(*v6);
-        return true;
-    }
-    return false;
-}
-
-/* First address of a name in /etc/hosts; caller frees. Before DNS, and without its machinery. */
-static char *hosts_lookup(const char *name)
-{
-    struct buf text;
-    char *save = NULL, *found = NULL;
-
-    buf_init(&text, 1024 * 1024);
-    if (fs_read_file("/etc/hosts", &text, NULL) == 0 && text.len > 0)
-        for (char *line = strtok_r(text.data, "\n", &save); line != NULL && found == NULL; line = strtok_r(NULL, "\n", &save)) {
-            char *rest = NULL, *addr = strtok_r(line, " \t\r", &rest), *alias;
-            if (addr == NULL || addr[0] == '#')
-                continue;
-            while ((alias = strtok_r(NULL, " \t\r", &rest)) != NULL && alias[0] != '#')
-                if (str_ieq(alias, name)) {
-                    found = xstrdup(addr);
-                    break;
-                }
-        }
-    buf_fini(&text);
-    return found;
-}
-
 static void resolve(struct dialer *d, const char *host, uint16_t port)
 {
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
@@ -549,7 +505,7 @@ static void resolve(struct dialer *d, const char *host, uint16_t port)
     socklen_t len;
     char service[8];
 
-    if (set_address(host, port, &ss, &len) || (found != NULL && set_address(found, port, &ss, &len))) {
+    if (hosts_address(host, port, &ss, &len) || (found != NULL && hosts_address(found, port, &ss, &len))) {
         connect_to(d, (struct sockaddr *)&ss, len);
         return;
     }
