@@ -407,6 +407,9 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     bool removing = has_op(m, OP_REMOVE);
     bool by_hand = has_op(m, OP_RESTART);
     bool again = !removing && !by_hand && restart_wanted(c, r->code);
+    /* The agent holds the invocation's answer back until release(). Without the answer it is still there. */
+    bool stays = !again && !by_hand && !removing && !c->auto_remove;
+    bool keep_files = stays && !m->answer.valid && machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT) && log_run_exit(c->log, NULL, NULL);
 
     container_ref(c);
     m->phase = PHASE_REST;
@@ -428,7 +431,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     if (!again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
     if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c, !again && !by_hand && !removing && !c->auto_remove && log_run_exit(c->log, NULL, NULL));
+        e->runner->release(e->runner_ctx, c, keep_files);
     log_run_end(c->log);
     ops_run_ended(m);
     if (again)

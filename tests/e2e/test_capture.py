@@ -242,6 +242,17 @@ def test_a_capture_whose_agent_never_comes_back(images, cloud):
     d.close()
 
 
+def test_strict_semantics_keep_nothing(images):
+    d = skl.Daemon(images, config={**config(paths=["/out"]), "drivers": {"cloud-run-functions": {"semantics": "strict"}}})
+    d.api.pull()
+    cid = ended(d.api, "mkdir -p /out; echo > /out/x")
+    a = get(d.api, cid, "/out/x")
+    assert a.status == 404 and "its files went with the function" in a.message
+    assert not os.path.exists(os.path.join(d.state, "staging", cid))
+    d.api.remove(cid)
+    d.close()
+
+
 def test_bad_configuration(images, tmp_path):
     for agent, text in (({"capture-limit": "many"}, '"agent.capture-limit": "many" is not a size'), ({"capture-paths": "x"}, '"agent.capture-paths": must be an array of strings')):
         (tmp_path / "c.json").write_text(json.dumps({"agent": agent}))
