@@ -190,6 +190,8 @@ static struct json_object *process_spec(const struct container *c)
     json_add_strings(spec, "env", (const char *const *)c->env);
     if (c->user && *c->user)
         json_add_string(spec, "user", c->user);
+    if (c->groups)
+        json_add_strings(spec, "groups", (const char *const *)c->groups);
     if (c->working_dir && *c->working_dir)
         json_add_string(spec, "cwd", c->working_dir);
     if (c->hostname && *c->hostname)

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/create.h"
+#include "api/create_mounts.h"
 #include "api/internal.h"
-#include "api/port.h"
 #include "api/schema.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -18,34 +18,21 @@
 #include "state/engine.h"
 
 #define SPEC_MAX (8u * 1024 * 1024) /* canonical Config or HostConfig */
-#define MOUNTS_MAX 256u
 #define ENDPOINTS_MAX 64u
 
 struct creation {
     struct api_call *call;
     struct create_warnings warnings;
     struct json_object *config, *host; /* canonical */
-    struct container_mount mounts[MOUNTS_MAX];
-    size_t n_mounts;
+    struct create_mounts mounts;
     struct endpoint_spec endpoints[ENDPOINTS_MAX];
     char **aliases[ENDPOINTS_MAX], **links[ENDPOINTS_MAX];
     size_t n_endpoints;
 };
 
-static void mount_fini(struct container_mount *m)
-{
-    free(m->name);
-    free(m->source);
-    free(m->destination);
-    free(m->driver);
-    free(m->mode);
-    free(m->propagation);
-}
-
 static void creation_free(struct creation *cr)
 {
-    for (size_t i = 0; i < cr->n_mounts; i++)
-        mount_fini(&cr->mounts[i]);
+    create_mounts_fini(&cr->mounts);
     for (size_t i = 0; i < cr->n_endpoints; i++) {
         free(cr->aliases[i]);
         free(cr->links[i]);
@@ -78,107 +65,6 @@ static struct json_object *host_of(struct json_object *body)
     struct json_object *host = json_member(body, "HostConfig");
 
     return json_object_is_type(host, json_type_object) ? host : json_add_object(body, "HostConfig");
-}
-
-/* ---- mounts ---- */
-
-static struct container_mount *mount_add(struct creation *cr, enum mount_type type, const char *name, const char *source,
-                                         const char *destination, bool rw, struct skl_error *err)
-{
-    struct container_mount *m = &cr->mounts[cr->n_mounts];
-
-    for (size_t i = 0; i < cr->n_mounts; i++)
-        if (str_eq(cr->mounts[i].destination, destination)) {
-            error_set(err, SKL_ERR_INVALID, "Duplicate mount point: %s", destination);
-            return NULL;
-        }
-    if (cr->n_mounts == MOUNTS_MAX) {
-        error_set(err, SKL_ERR_INVALID, "more than %u mounts", MOUNTS_MAX);
-        return NULL;
-    }
-    cr->n_mounts++;
-    *m = (struct container_mount){.type = type, .name = xstrdup(name), .source = xstrdup(source),
-                                  .destination = xstrdup(destination), .driver = xstrdup(type == MOUNT_VOLUME ? "local" : ""),
-                                  .mode = xstrdup(""), .propagation = xstrdup(""), .rw = rw};
-    return m;
-}
-
-/* A function has no host: its own socket and directories can't be mounted. Empty directories can be pretended no
- * more than full ones, so a host path is refused, naming it. */
-static int refuse_host_path(const char *spec, struct skl_error *err)
-{
-    return error_set(err, SKL_ERR_INVALID,
-                     "invalid bind mount \"%s\": a cloud function has no access to the file system of a host; use a named volume, "
-                     "or copy files in (docker cp)",
-                     spec);
-}
-
-static int take_binds(struct creation *cr, struct skl_error *err)
-{
-    struct json_object *list = json_member(cr->host, "Binds");
-
-    for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
-        const char *spec = json_string_or(json_object_array_get_idx(list, i), "");
-        struct container_mount *m;
-        struct bind b;
-        if (bind_parse(spec, &b, err) < 0)
-            return -1;
-        if (b.kind == BIND_HOST) {
-            bind_fini(&b);
-            return refuse_host_path(spec, err);
-        }
-        m = mount_add(cr, MOUNT_VOLUME, b.source, "", b.target, !b.read_only, err);
-        if (m != NULL) {
-            free(m->mode);
-            m->mode = xstrdup(b.mode[0] != '\0' ? b.mode : "z");
-        }
-        bind_fini(&b);
-        if (m == NULL)
-            return -1;
-    }
-    return 0;
-}
-
-static int take_mount(struct creation *cr, struct json_object *o, struct skl_error *err)
-{
-    const char *type = json_string_or(json_member(o, "Type"), ""), *source = json_string_or(json_member(o, "Source"), "");
-    const char *target = json_string_or(json_member(o, "Target"), "");
-    bool ro = false;
-
-    if (json_get_bool(o, "ReadOnly", &ro, err) < 0)
-        return -1;
-    if (target[0] != '/')
-        return error_set(err, SKL_ERR_INVALID, "invalid mount config for type \"%s\": %s", type,
-                         target[0] == '\0' ? "field Target must not be empty" : "invalid mount path: mount path must be absolute");
-    if (str_eq(type, "bind"))
-        return refuse_host_path(source, err);
-    if (str_eq(type, "volume"))
-        return mount_add(cr, MOUNT_VOLUME, source, "", target, !ro, err) != NULL ? 0 : -1;
-    if (str_eq(type, "tmpfs"))
-        return mount_add(cr, MOUNT_TMPFS, "", "", target, !ro, err) != NULL ? 0 : -1;
-    return error_set(err, SKL_ERR_INVALID, "invalid mount config for type \"%s\": mount type unknown", type);
-}
-
-static int take_mounts(struct creation *cr, struct skl_error *err)
-{
-    struct json_object *list = json_member(cr->host, "Mounts"), *volumes = json_member(cr->config, "Volumes");
-
-    if (take_binds(cr, err) < 0)
-        return -1;
-    for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
-        if (take_mount(cr, json_object_array_get_idx(list, i), err) < 0)
-            return -1;
-    if (volumes == NULL)
-        return 0;
-    json_object_object_foreach(volumes, path, v) {
-        bool there = false;
-        (void)v;
-        for (size_t i = 0; i < cr->n_mounts; i++)
-            there |= str_eq(cr->mounts[i].destination, path);
-        if (!there && mount_add(cr, MOUNT_VOLUME, "", "", path, true, err) == NULL)
-            return -1;
-    }
-    return 0;
 }
 
 /* ---- networks ---- */
@@ -223,6 +109,16 @@ static int too_many_endpoints(struct json_object *map, struct skl_error *err)
     return rc;
 }
 
+/* Config.MacAddress is that of the main network. */
+static void take_mac(struct creation *cr, struct json_object *body, const char *main_net)
+{
+    const char *mac = json_string_or(json_member(body, "MacAddress"), "");
+
+    for (size_t i = 0; i < cr->n_endpoints; i++)
+        if (str_eq(cr->endpoints[i].network, main_net) && str_empty(cr->endpoints[i].mac))
+            cr->endpoints[i].mac = mac;
+}
+
 static int take_networks(struct creation *cr, struct json_object *body, struct skl_error *err)
 {
     const char *mode = json_string_or(json_member(cr->host, "NetworkMode"), "default");
@@ -245,8 +141,9 @@ static int take_networks(struct creation *cr, struct json_object *body, struct s
         }
     }
     /* As in Docker: NetworkMode's network is always one of them, unless only others were named with the default mode. */
-    if (!has_main && (cr->n_endpoints == 0 || !str_eq(mode, "default")))
-        return endpoint_add(cr, main_net, NULL, err);
+    if (!has_main && (cr->n_endpoints == 0 || !str_eq(mode, "default")) && endpoint_add(cr, main_net, NULL, err) < 0)
+        return -1;
+    take_mac(cr, body, main_net);
     return 0;
 }
 
@@ -327,7 +224,9 @@ static int prepare(struct creation *cr, const char *name, const char *platform, 
     cr->host = cr->config != NULL ? canonical(schema_host_config, host, "HostConfig", err) : NULL;
     if (cr->host == NULL)
         return -1;
-    return take_mounts(cr, err) < 0 ? -1 : take_networks(cr, body, err);
+    if (create_mounts_take(&cr->mounts, cr->call->api->opts.engine, cr->config, cr->host, err) < 0)
+        return -1;
+    return take_networks(cr, body, err);
 }
 
 void api_containers_create(struct api_call *c)
@@ -352,8 +251,8 @@ void api_containers_create(struct api_call *c)
         .platform = platform,
         .config = cr->config,
         .host_config = cr->host,
-        .mounts = cr->mounts,
-        .n_mounts = cr->n_mounts,
+        .mounts = cr->mounts.list,
+        .n_mounts = cr->mounts.n,
         .endpoints = cr->endpoints,
         .n_endpoints = cr->n_endpoints,
     };

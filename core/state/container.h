@@ -81,6 +81,7 @@ struct container_mount {
     char *propagation; /* "rprivate" for binds, "" else */
     bool rw;
     bool made;         /* its volume was made for this container: goes when the create is undone */
+    struct json_object *volume_labels, *volume_options; /* of a spec, for a volume that is made; borrowed, or NULL */
 };
 
 /* What the cloud has of a container, as far as recovery has asked. */
@@ -112,6 +113,7 @@ struct container {
     size_t n_labels;
     char *hostname;
     char *user, *working_dir;
+    char **groups;           /* additional ones, NULL-terminated, or NULL */
     char *network_mode;
     bool tty, open_stdin, stdin_once, auto_remove;
     bool helper;             /* the mission's "helper command": anything but `tail -f /dev/null` */

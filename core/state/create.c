@@ -88,7 +88,8 @@ static int fill_mount(struct create *cr, const struct container_mount *from, str
 {
     struct container *c = cr->c;
     struct container_mount *m = &c->mounts[c->n_mounts++];
-    struct volume_spec vs = {.name = from->name, .driver = from->driver};
+    struct volume_spec vs = {.name = from->name, .driver = from->driver, .options = from->volume_options,
+                             .labels = from->volume_labels};
     bool known = !str_empty(from->name) && volume_find(c->engine, from->name, NULL) != NULL;
     struct volume *v;
 

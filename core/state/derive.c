@@ -203,11 +203,16 @@ static void derive_console(struct container *c, struct json_object *hc)
 
 static int derive_host_config(struct container *c, struct json_object *hc, struct skl_error *err)
 {
+    size_t n;
+
     free(c->network_mode);
+    free(c->groups);
     c->network_mode = NULL;
+    c->groups = NULL;
     c->auto_remove = false;
     if (json_get_bool(hc, "AutoRemove", &c->auto_remove, err) < 0 ||
-        get_text(hc, "NetworkMode", &c->network_mode, err) < 0 || derive_restart(c, hc, err) < 0 ||
+        get_text(hc, "NetworkMode", &c->network_mode, err) < 0 ||
+        json_get_strings(hc, "GroupAdd", &c->groups, &n, err) < 0 || derive_restart(c, hc, err) < 0 ||
         derive_logs(c, hc, err) < 0 || derive_resources(c, hc, err) < 0)
         return -1;
     derive_console(c, hc);

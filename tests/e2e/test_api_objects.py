@@ -250,6 +250,61 @@ def test_a_bind_of_one_path_is_an_anonymous_volume(api):
     assert api.get(f"/volumes/{mount['Name']}").status == 404
 
 
+def test_volumes_from(api):
+    """The other's volumes, at the same places, unless something else was asked for there."""
+    one = api.create(Cmd=["true"], Volumes={"/a": {}, "/b": {}}, HostConfig={"Binds": ["vf:/c:ro"]})
+    theirs = {m["Destination"]: m for m in api.inspect(one)["Mounts"]}
+    two = api.create(Cmd=["true"], Volumes={"/a": {}}, HostConfig={"VolumesFrom": [one], "Binds": ["vf2:/b"]})
+    ours = {m["Destination"]: m for m in api.inspect(two)["Mounts"]}
+    assert set(ours) == {"/a", "/b", "/c"} and ours["/a"]["Name"] == theirs["/a"]["Name"] and ours["/b"]["Name"] == "vf2"
+    assert ours["/a"]["RW"] and not ours["/c"]["RW"]
+    three = api.create(Cmd=["true"], HostConfig={"VolumesFrom": [one + ":ro"]})
+    assert not any(m["RW"] for m in api.inspect(three)["Mounts"])
+    for spec, text in (("nosuch", "No such container: nosuch"), (":ro", "invalid volumes-from"), (one + ":xx", "invalid mode: xx")):
+        a = api.create(ok=False, Cmd=["true"], HostConfig={"VolumesFrom": [spec]})
+        assert a.status == 400 and text in a.message, a
+    api.remove(one, volumes=True)
+    assert api.get(f"/volumes/{theirs['/a']['Name']}").status == 200, "another container has it"
+    api.remove(three, volumes=True)
+    api.remove(two, volumes=True)
+    assert api.get(f"/volumes/{theirs['/a']['Name']}").status == 404
+    for v in ("vf", "vf2"):
+        assert api.delete(f"/volumes/{v}").status == 204
+
+
+def test_a_mount_says_what_its_volume_is_like(api):
+    options = {"Labels": {"k": "v"}, "DriverConfig": {"Name": "local", "Options": {"o": "1"}}}
+    cid = api.create(Cmd=["true"], HostConfig={"Mounts": [{"Type": "volume", "Source": "vo", "Target": "/e", "VolumeOptions": options}]})
+    v = api.get("/volumes/vo").json
+    assert (v["Labels"], v["Options"], v["Driver"]) == ({"k": "v"}, {"o": "1"}, "local")
+    api.remove(cid)
+    assert api.delete("/volumes/vo").status == 204
+    for bad, text in (({"DriverConfig": {"Name": "nosuch"}}, "nosuch"), ({"Subpath": "x"}, "Subpath")):
+        a = api.create(ok=False, Cmd=["true"], HostConfig={"Mounts": [{"Type": "volume", "Source": "vo", "Target": "/e", "VolumeOptions": bad}]})
+        assert a.status in (400, 404, 500) and text in a.message, a
+    assert api.get("/volumes/vo").status == 404
+
+
+def test_the_mac_address_of_the_main_network(api):
+    cid = api.create(Cmd=["sleep", "1000"], MacAddress="02:42:ac:11:00:0a")
+    api.start(cid)
+    n = api.inspect(cid)["NetworkSettings"]
+    assert n["MacAddress"] == n["Networks"]["bridge"]["MacAddress"] == "02:42:ac:11:00:0a"
+    api.remove(cid)
+
+
+def test_additional_groups(api):
+    cid = api.create(Cmd=["id", "-G"], HostConfig={"GroupAdd": ["1000", "daemon"]})
+    api.start(cid)
+    assert api.wait(cid) == 0
+    assert {"0", "1", "1000"} == set(api.get(f"/containers/{cid}/logs?stdout=1").body[8:].decode().split())
+    api.remove(cid)
+    cid = api.create(Cmd=["id", "-G"], HostConfig={"GroupAdd": ["nosuchgroup"]})
+    a = api.post(f"/containers/{cid}/start")
+    assert a.status == 400 and "nosuchgroup" in a.message, a
+    api.remove(cid)
+
+
 # ---- prune and df ----
 def test_prune(api):
     """U-83: only what matches; arrays never null; unknown filters refused."""
