@@ -135,7 +135,7 @@ static void look_at(struct recovery *r, struct plugin *p, const struct skl_list_
         removal_orphan(e, p, item->container_id, item->handle);
 }
 
-/* What the list does not have is gone; without a list nothing is known to be. (What this removes goes later: removal.c.) */
+/* What a whole list does not have is gone; without one nothing is known to be. (What this removes goes later: removal.c.) */
 static void judge_unlisted(struct recovery *r, const struct plugin *p, bool listed)
 {
     struct container_hash *h, *tmp;
@@ -160,7 +160,9 @@ static void on_list(void *arg, const struct skl_error *err, const struct skl_lis
         log_warn("state", "driver %s could not list what it has: %s", plugin_name(l->p), err->message);
     for (uint32_t i = 0; err == NULL && i < res->count; i++)
         look_at(r, l->p, &res->items[i]);
-    judge_unlisted(r, l->p, err == NULL);
+    if (err == NULL && !res->complete)
+        log_warn("state", "driver %s could not read all that it has: what is missing may be there", plugin_name(l->p));
+    judge_unlisted(r, l->p, err == NULL && res->complete);
     engine_job_free(l);
     if (--r->lists == 0)
         finish(r);

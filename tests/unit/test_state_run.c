@@ -668,6 +668,30 @@ static void test_stop_of_an_endless_start(void)
     }
 }
 
+/* A list that some place could not be read for: what it lacks may well be there. */
+static void test_partial_list(void)
+{
+    struct fake f;
+    struct container *c;
+    struct fake_result start = {0};
+
+    fake_init(&f, FAKE_CAPS, true);
+    fake_create(&f, "idle", FAKE_CMD, NULL);
+    fake_running(&f, "one", FAKE_CMD, NULL);
+    fake_reopen(&f);
+    f.host.list_partial = true;
+    engine_recover(f.e, false, NULL, NULL);
+    fake_spin(&f);
+    c = container_find(f.e, "one", NULL);
+    UNIT_INT_EQ(c->status, CONTAINER_RUNNING);
+    c = container_find(f.e, "idle", NULL);
+    container_start(c, fake_done, &start);
+    fake_spin(&f);
+    UNIT_INT_EQ(start.err.kind, 0);
+    UNIT_STR_EQ(fake_transcript(&f), "adopt prepare list prepare start process");
+    fake_fini(&f);
+}
+
 /* A start that waits for the cloud's list is aborted. */
 static void test_remove_before_the_list(void)
 {
@@ -718,6 +742,6 @@ UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_files_
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
           UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
           UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_policy_outlives_failed_starts), UNIT(test_pause), UNIT(test_recovery),
-          UNIT(test_resource_gone), UNIT(test_stop_while_starting), UNIT(test_stop_of_an_endless_start),
+          UNIT(test_resource_gone), UNIT(test_partial_list), UNIT(test_stop_while_starting), UNIT(test_stop_of_an_endless_start),
           UNIT(test_remove_before_the_list),
           UNIT(test_removal_retried))

@@ -39,7 +39,7 @@ static void call_answer(struct plugin_call *call, const char *text)
         ((plugin_create_fn)copy.done)(copy.arg, e, e == NULL ? &res : NULL);
     } else if (strcmp(copy.op, "list") == 0) {
         struct skl_list_result res = {.size = sizeof(res), .count = copy.host->n_items, .items = copy.host->items,
-                                      .complete = 1};
+                                      .complete = !copy.host->list_partial};
 
         ((plugin_list_fn)copy.done)(copy.arg, e, e == NULL ? &res : NULL);
     } else if (strcmp(copy.op, "process") == 0) {

@@ -53,6 +53,7 @@ struct plugin_host {
     bool offline;               /* the agent is not connected */
     struct skl_list_item items[8];
     uint32_t n_items;
+    bool list_partial;          /* the cloud could not read all parts */
     struct buf transcript;      /* "create start process ... " */
     int n_resume;
     int n_keep, n_hurry;
