@@ -312,7 +312,7 @@ struct skl_http_response {
     size_t body_len;
     uint32_t request_sent;       /* 1: bytes of the request may have reached the server */
     uint32_t truncated;
-    const struct skl_error *error; /* NULL when a response of any status arrived */
+    const struct skl_error *error; /* NULL when a response of any status arrived; with a status: its body broke off */
     /* First header of that name, any case, or NULL; usable inside the callback. */
     const char *(*header)(const struct skl_http_response *res, const char *name);
     const void *priv;            /* the host's */

@@ -114,18 +114,19 @@ static void from_agent(struct skl_run_end *end, char *reason, size_t size, struc
 
 void gcf_run_judge(struct skl_run_end *end, char *reason, size_t size, const struct skl_http_response *res)
 {
+    bool ok = res->status >= 200 && res->status < 300;
     struct json_object *agent;
 
     *reason = '\0';
-    if (!res->status) {
-        no_answer(end, reason, size, res);
-        return;
-    }
     if (read_exit_code(res, &end->exit_code)) {
         end->kind = SKL_END_EXIT;
         return;
     }
-    if (res->status >= 200 && res->status < 300) {
+    if (!res->status || (ok && res->error)) {
+        no_answer(end, reason, size, res);
+        return;
+    }
+    if (ok) {
         end->kind = SKL_END_EXIT;
         end->exit_code = 0;
         (void)snprintf(reason, size, "the function answered without an exit code");

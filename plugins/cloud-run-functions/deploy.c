@@ -242,6 +242,10 @@ static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
 {
     struct skl_error err;
 
+    if (!*f->name) { /* no function at all */
+        deploy_look_later(d, "not shown");
+        return;
+    }
     if (strcmp(f->nonce, d->nonce)) {
         deploy_foreign(d, f);
         return;
@@ -290,7 +294,7 @@ static void on_look(void *arg, const struct gcp_reply *reply)
 static void deploy_look(void *arg)
 {
     struct gcf_deploy *d = arg;
-    struct gcp_request req = {.method = "GET", .what = d->what, .policy = GCP_READ, .deadline = d->deadline};
+    struct gcp_request req = {.method = "GET", .what = d->what, .policy = GCP_READ, .deadline = d->deadline, .object = true};
     char *path = gcp_format("/v2/%s", d->handle.name);
     char *url = path ? gcp_client_url(&d->inst->client, GCP_FUNCTIONS, path) : NULL;
 
@@ -367,7 +371,7 @@ static void on_post(void *arg, const struct gcp_reply *reply)
 void deploy_post(struct gcf_deploy *d)
 {
     struct gcp_request req = {
-        .method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline};
+        .method = "POST", .what = d->what, .policy = GCP_CREATE, .deadline = d->deadline, .object = true};
     const char *body = gcp_json_text(d->fn);
     char id[GCF_ID_MAX], *path, *url;
 

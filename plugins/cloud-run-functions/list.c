@@ -140,7 +140,7 @@ static void on_page(void *arg, const struct gcp_reply *reply)
     free(l->token);
     l->token = gcp_dup(next);
     if (!reply->json)
-        (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "list functions: the answer is not JSON");
+        (void)gcp_error(&err, SKL_ERR_BAD_GATEWAY, "list functions: the answer is too large");
     else if (!list_page(l, reply->json) || (next && !l->token))
         (void)gcp_error(&err, SKL_ERR_INTERNAL, "out of memory");
     else if (next && ++l->pages < PAGES_MAX) {
@@ -157,7 +157,7 @@ static void on_page(void *arg, const struct gcp_reply *reply)
 static void list_get(struct list *l)
 {
     struct skl_instance *inst = l->op.inst;
-    struct gcp_request req = {.method = "GET", .what = "list functions", .policy = GCP_READ};
+    struct gcp_request req = {.method = "GET", .what = "list functions", .policy = GCP_READ, .object = true};
     struct gcp_str path = {0};
     struct skl_error err;
     char *filter, *url;
@@ -231,7 +231,7 @@ static void on_inspect(void *arg, const struct gcp_reply *reply)
 
 void gcf_inspect(struct skl_instance *inst, struct skl_call *call, const struct skl_inspect_req *req)
 {
-    struct gcp_request r = {.method = "GET", .what = "inspect function", .policy = GCP_READ};
+    struct gcp_request r = {.method = "GET", .what = "inspect function", .policy = GCP_READ, .object = true};
     struct inspect *i = calloc(1, sizeof(*i));
     struct gcf_handle h;
     char *path, *url;

@@ -114,7 +114,7 @@ static void on_page(void *arg, const struct gcp_reply *reply)
     s->call = NULL;
     if (reply->error)
         share_end(s, reply->error);
-    else if (reply->json)
+    else if (json_object_is_type(reply->json, json_type_object))
         share_page(s, reply->json);
     else
         share_fail(s, reply->response->truncated ? SKL_ERR_TOO_LARGE : SKL_ERR_BAD_GATEWAY,

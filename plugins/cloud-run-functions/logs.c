@@ -200,7 +200,7 @@ static void on_page(void *arg, const struct gcp_reply *reply)
     l->call = NULL;
     if (reply->error) {
         logs_end(l, reply->error);
-    } else if (reply->json) {
+    } else if (json_object_is_type(reply->json, json_type_object)) {
         logs_page(l, reply->json);
     } else if (reply->response->truncated && l->page_size > PAGE_SIZE_MIN) {
         l->page_size /= 4; /* a page of very long lines */

@@ -163,7 +163,7 @@ static void patch_send(struct gcf_patch *p, struct json_object *service)
     char *path = gcp_format("/v2/%s?updateMask=template", p->service);
     char *url = path ? gcp_client_url(&p->inst->client, GCP_RUN, path) : NULL;
     struct gcp_request req = {
-        .method = "PATCH", .url = url, .body = body, .what = p->what, .policy = GCP_READ};
+        .method = "PATCH", .url = url, .body = body, .what = p->what, .policy = GCP_READ, .object = true};
     struct skl_error err;
 
     p->patches++;
@@ -227,7 +227,7 @@ static bool patch_ask(struct gcf_patch *p)
 {
     char *path = gcp_format("/v2/%s", p->service),
          *url = path ? gcp_client_url(&p->inst->client, GCP_RUN, path) : NULL;
-    struct gcp_request req = {.method = "GET", .url = url, .what = p->what, .policy = GCP_READ};
+    struct gcp_request req = {.method = "GET", .url = url, .what = p->what, .policy = GCP_READ, .object = true};
 
     req.gate = &p->inst->client.reads;
     req.deadline = p->deadline;

@@ -115,7 +115,7 @@ static void on_delete(void *arg, const struct gcp_reply *reply)
 static void removal_send(void *arg)
 {
     struct gcf_removal *r = arg;
-    struct gcp_request req = {.method = "DELETE", .what = r->what, .policy = GCP_DELETE};
+    struct gcp_request req = {.method = "DELETE", .what = r->what, .policy = GCP_DELETE, .object = true};
     char *path = gcp_format("/v2/%s", r->name);
     char *url = path ? gcp_client_url(&r->inst->client, GCP_FUNCTIONS, path) : NULL;
 

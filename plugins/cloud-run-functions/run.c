@@ -322,7 +322,7 @@ static void on_look(void *arg, const struct gcp_reply *reply)
 static void run_look(void *arg)
 {
     struct gcf_run *r = arg;
-    struct gcp_request req = {.method = "GET", .what = "start container", .policy = GCP_READ};
+    struct gcp_request req = {.method = "GET", .what = "start container", .policy = GCP_READ, .object = true};
     char *path = gcp_format("/v2/%s", r->handle.name);
     char *url = path ? gcp_client_url(&r->inst->client, GCP_FUNCTIONS, path) : NULL;
     struct skl_error err;

@@ -113,6 +113,7 @@ struct gcf_stub *gcf_stub_start(struct skl_instance *inst, gcf_stub_fn fn, void 
     struct gcp_request req = {.method = "POST", .url = url, .body = "{}", .body_len = 2, .policy = GCP_WRITE};
 
     req.what = "upload the function's source";
+    req.object = true;
     req.gate = &inst->client.reads;
     if (s && url) {
         s->inst = inst;

@@ -21,6 +21,8 @@
 #define TOKEN_TRIES 3
 #define HEADERS_MAX 16
 #define REAUTH_MAX  1
+/* Answers with a 2xx status that are not the API's: a page of somebody in between, or cut off. */
+#define GARBLED_MAX 3
 /* A server that asks for more patience than this is not waited for beyond the deadline anyway. */
 #define RETRY_AFTER_MAX (120 * GCP_SECOND)
 
@@ -48,9 +50,9 @@ struct gcp_call {
     enum gcp_policy policy;
     struct gcp_gate *gate;
     int64_t deadline, attempt_timeout;
-    bool no_auth, ambiguous;
+    bool no_auth, ambiguous, object;
     enum step step;
-    unsigned tries, reauths;
+    unsigned tries, reauths, garbled;
     int64_t delay;
     struct skl_timer *timer;
     struct skl_http *http;
@@ -181,6 +183,7 @@ static struct gcp_call *call_new(struct gcp_client *c, const struct gcp_request 
     call->policy = req->policy;
     call->gate = req->gate;
     call->no_auth = req->no_auth || !c->auth;
+    call->object = req->object;
     return call;
 }
 
@@ -350,17 +353,6 @@ static void call_get_token(struct gcp_call *call)
 
 /* ---- request ---- */
 
-static void call_succeed(struct gcp_call *call, const struct skl_http_response *res)
-{
-    struct gcp_reply reply = {.body = res->body ? res->body : "", .body_len = res->body_len, .response = res};
-
-    reply.ambiguous = call->ambiguous;
-    reply.server_time = call->server_time;
-    reply.json = gcp_json_parse(reply.body, reply.body_len);
-    call_finish(call, &reply);
-    json_object_put(reply.json);
-}
-
 static void call_refused(struct gcp_call *call)
 {
     const struct gcp_fault *f = &call->fault;
@@ -384,6 +376,33 @@ static void call_refused(struct gcp_call *call)
         break;
     }
     call_fail(call);
+}
+
+/* Who answered may have done what was asked, or never have heard of it. */
+static void call_garbled(struct gcp_call *call, const struct skl_http_response *res)
+{
+    gcp_fault_garbled(&call->fault, res);
+    call->ambiguous = true;
+    if (call->garbled++ < GARBLED_MAX) {
+        call_refused(call);
+        return;
+    }
+    gcp_fault_to_error(&call->fault, call->what, &call->error);
+    call_fail(call);
+}
+
+static void call_succeed(struct gcp_call *call, const struct skl_http_response *res)
+{
+    struct gcp_reply reply = {.body = res->body ? res->body : "", .body_len = res->body_len, .response = res};
+
+    reply.ambiguous = call->ambiguous;
+    reply.server_time = call->server_time;
+    reply.json = gcp_json_parse(reply.body, reply.body_len);
+    if (call->object && !res->truncated && !json_object_is_type(reply.json, json_type_object))
+        call_garbled(call, res);
+    else
+        call_finish(call, &reply);
+    json_object_put(reply.json);
 }
 
 static void call_note_headers(struct gcp_call *call, const struct skl_http_response *res)

@@ -62,6 +62,7 @@ struct gcp_request {
     int64_t attempt_timeout; /* 0: GCP_ATTEMPT_TIMEOUT */
     size_t max_response;     /* 0: 4 MiB */
     bool no_auth;
+    bool object; /* a JSON object is expected: a 2xx answer that is none is tried again a few times, then a fault */
 };
 #define GCP_CALL_TIMEOUT    (INT64_C(120) * 1000000000)
 #define GCP_ATTEMPT_TIMEOUT (INT64_C(60) * 1000000000)

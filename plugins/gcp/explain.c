@@ -26,7 +26,7 @@ static bool is_transient(const struct gcp_fault *f)
     case GCP_INTERNAL:
     case GCP_UNKNOWN:
     case GCP_DEADLINE_EXCEEDED:
-        return f->http == 0 || f->http == 408 || f->http >= 500;
+        return f->http < 300 || f->http == 408 || f->http >= 500;
     case GCP_RESOURCE_EXHAUSTED:
         return true;
     case GCP_PERMISSION_DENIED:

@@ -244,6 +244,19 @@ void gcp_fault_from_body(struct gcp_fault *f, int status, const char *body, size
         (void)snprintf(f->text, sizeof(f->text), "%s", n ? "an answer without a message" : "an empty answer");
 }
 
+void gcp_fault_garbled(struct gcp_fault *f, const struct skl_http_response *res)
+{
+    fault_clear(f, res->status);
+    f->code = GCP_UNKNOWN;
+    if (res->body_len && looks_like_html(res->body, res->body_len))
+        read_html(f, res->body, res->body_len);
+    else
+        copy_line(f->text, sizeof(f->text), res->body_len ? res->body : "", res->body_len);
+    f->html = true;
+    if (!*f->text)
+        (void)snprintf(f->text, sizeof(f->text), "an empty answer");
+}
+
 static int64_t parse_retry_after(const char *value, int64_t wall_now)
 {
     char *end;
@@ -259,9 +272,10 @@ static int64_t parse_retry_after(const char *value, int64_t wall_now)
 
 void gcp_fault_from_response(struct gcp_fault *f, const struct skl_http_response *res, int64_t wall_now)
 {
+    bool cut = res->error && res->status >= 200 && res->status < 300; /* a success that nobody can read */
     const char *retry_after;
 
-    if (res->status) {
+    if (res->status && !cut) {
         gcp_fault_from_body(f, res->status, res->body, res->body_len);
         retry_after = f->code && res->header ? res->header(res, "Retry-After") : NULL;
         if (retry_after && f->retry_after_ns < 0)
@@ -270,7 +284,7 @@ void gcp_fault_from_response(struct gcp_fault *f, const struct skl_http_response
     }
     fault_clear(f, 0);
     f->no_answer = true;
-    f->sent = res->request_sent;
+    f->sent = res->request_sent || cut;
     f->canceled = res->error && res->error->kind == SKL_ERR_CANCELED;
     f->code = res->error && res->error->kind == SKL_ERR_TIMEOUT ? GCP_DEADLINE_EXCEEDED : GCP_UNAVAILABLE;
     (void)snprintf(f->text, sizeof(f->text), "%.*s", GCP_FAULT_TEXT_MAX - 1,

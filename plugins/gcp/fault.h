@@ -47,7 +47,7 @@ struct gcp_fault {
     bool no_answer;                /* the connection failed or broke */
     bool sent;                     /* with no_answer: bytes of the request may have reached the server */
     bool canceled;                 /* the request was cancelled by us */
-    bool html;                     /* a front end's page, not the API's answer */
+    bool html;                     /* a front end's page or the like, not the API's answer */
     int64_t retry_after_ns;        /* from RetryInfo or Retry-After; -1: none */
     char reason[64];               /* ErrorInfo.reason or the OAuth error's name; "" */
     char service[96];              /* ErrorInfo.metadata.service; "" */
@@ -58,6 +58,8 @@ struct gcp_fault {
 void gcp_fault_from_body(struct gcp_fault *f, int status, const char *body, size_t n);
 /* From what the host's HTTP client gave; reads Retry-After too. */
 void gcp_fault_from_response(struct gcp_fault *f, const struct skl_http_response *res, int64_t wall_now);
+/* From a 2xx answer that is not what the API says: of use to nobody, but it tells who answered. */
+void gcp_fault_garbled(struct gcp_fault *f, const struct skl_http_response *res);
 /* From google.rpc.Status ({code, message, details}), as operations carry it. */
 void gcp_fault_from_status(struct gcp_fault *f, struct json_object *status);
 

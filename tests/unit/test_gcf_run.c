@@ -235,6 +235,11 @@ static void test_pitfall_27_once(void)
         {{.status = 0, .sent = true}, SKL_END_LOST, 1, "the connection to the function broke"},
         {{.status = 0, .delay = FAKE_NEVER}, SKL_END_TIMEOUT, 124, "timed out"},
         {{.status = 200, .body = "hello"}, SKL_END_EXIT, 0, "without an exit code"},
+        {{.status = 200, .body = "hel", .broken = true}, SKL_END_LOST, 1, "connection reset"},
+        {{.status = 200, .body = "{", .broken = true, .headers = "X-Sockerless-Exit-Code: 3\n"},
+         SKL_END_EXIT,
+         3,
+         ""},
         {{.status = 400, .body = "bad"}, SKL_END_FAILED, 1, "bad"},
         {{.status = 302, .body = "", .headers = "Location: http://evil/\n"}, SKL_END_FAILED, 1, "HTTP 302"},
     };

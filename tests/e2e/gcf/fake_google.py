@@ -46,7 +46,7 @@ class Function:
 
 @dataclass
 class Rule:
-    """`times` requests whose "METHOD PATH" matches get `action`: a status, (status, body), "reset", "lost" or "hang"."""
+    """`times` requests whose "METHOD PATH" matches get `action`: a status, (status, body), "reset", "lost", "broken" or "hang"."""
     pattern: str
     action: object
     times: int = 1
@@ -126,6 +126,10 @@ class FakeGoogle:
         elif action == "lost":
             self.act(request, None)
             self.reset(http)
+        elif action == "broken":
+            self.act(request, None)
+            self.send(http, 200, b'{"name": "pro', length=4000)
+            self.reset(http)
         elif isinstance(action, int):
             self.error(http, action)
         elif action:
@@ -158,13 +162,13 @@ class FakeGoogle:
             self.gone.set()
 
     @staticmethod
-    def send(http, status, body, headers=()):
+    def send(http, status, body, headers=(), length=None):
         data = body if isinstance(body, bytes) else body.encode()
         try:
             http.send_response(status)
             for name, value in headers:
                 http.send_header(name, value)
-            http.send_header("Content-Length", str(len(data)))
+            http.send_header("Content-Length", str(length or len(data)))
             http.end_headers()
             http.wfile.write(data)
         except OSError:

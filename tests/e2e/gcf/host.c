@@ -237,8 +237,7 @@ static void http_end(struct skl_http *h, CURLcode code)
         p = &(*p)->next;
     *p = h->next;
     curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_OK || h->truncated)
-        res.status = (int32_t)status;
+    res.status = (int32_t)status; /* also when the connection broke inside the body */
     if (h->canceled || code == CURLE_OPERATION_TIMEDOUT)
         err.kind = h->canceled ? SKL_ERR_CANCELED : SKL_ERR_TIMEOUT;
     (void)snprintf(err.message, sizeof(err.message), "%s", curl_easy_strerror(code));
@@ -246,7 +245,7 @@ static void http_end(struct skl_http *h, CURLcode code)
     res.body_len = h->len;
     res.request_sent = h->sent;
     res.truncated = h->truncated;
-    res.error = res.status ? NULL : &err;
+    res.error = code == CURLE_OK || h->truncated ? NULL : &err;
     h->done(h->arg, &res);
     curl_multi_remove_handle(bench.multi, h->easy);
     curl_easy_cleanup(h->easy);

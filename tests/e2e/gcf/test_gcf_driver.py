@@ -142,6 +142,28 @@ def test_lost_answer_of_create(google, bench):
     assert google.left() == []
 
 
+@pytest.mark.parametrize("action", ["broken", (200, "<html>log in</html>")])
+def test_answers_that_say_nothing(google, bench, action):
+    """Success by its status, but it broke off or is not the API's (more of them: tests/unit/test_gcf_garbled.c)."""
+    google.on("POST " + FUNCTIONS, "lost")      # so that the function itself is looked at
+    for pattern in ("GET .*/functions/skls", "GET .*/functions\\?", "DELETE"):
+        google.on(pattern, action)
+    one = create(bench)
+    assert [x["id"] for x in bench.call("list")["items"]] == [one["id"]]
+    bench.call("start", one)
+    assert bench.end_of(one)["kind"] == EXIT
+    bench.call("remove", one)
+    assert google.left() == [] and google.count(RUN) == 1
+
+
+def test_run_whose_answer_breaks_off(google, bench):
+    """Without its header nothing is known of the exit code; with it the rest does not matter."""
+    one = create(bench)
+    google.on(RUN, "broken")
+    bench.call("start", one)
+    assert bench.end_of(one)["kind"] == LOST
+
+
 def test_foreign_function(google, bench):
     mine = container(1)
     bench.call("create", mine)

@@ -145,11 +145,11 @@ static void http_done(struct skl_http *h)
     res.truncated = h->answer.truncated;
     res.priv = h->headers;
     res.request_sent = res.status || h->answer.sent;
-    if (!res.status) {
+    if (!res.status || h->answer.broken) {
         (void)snprintf(err.message, sizeof(err.message), "%s",
                        err.kind == SKL_ERR_CANCELED  ? "cancelled"
                        : err.kind == SKL_ERR_TIMEOUT ? "timed out"
-                       : h->answer.sent              ? "connection reset"
+                       : h->answer.sent || res.status ? "connection reset"
                                                      : "connection refused");
         res.error = &err;
     }

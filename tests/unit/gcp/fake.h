@@ -40,6 +40,7 @@ struct fake_answer {
     int error_kind;      /* status 0: SKL_ERR_*; default UNAVAILABLE */
     bool sent;           /* status 0: the request may have reached the server */
     bool truncated;
+    bool broken; /* with a status: the connection broke inside the body */
 };
 #define FAKE_NEVER INT64_MAX
 
