@@ -49,7 +49,7 @@ static void take(struct log_entry *e, const struct log_field *f, struct json_obj
     case LOG_LABELS: e->labels = json_object_get(v); break;
     case LOG_TEXT:
         e->text_len = (size_t)json_object_get_string_len(v);
-        e->text = xstrndup(s, e->text_len);
+        e->text = xmemdup(s, e->text_len + 1); /* it may hold a NUL */
         break;
     default:
         if (e->rest == NULL)

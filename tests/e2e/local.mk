@@ -2,10 +2,14 @@
 # scripts/check runs it. One file a line, so that two engineers don't meet in one.
 EXTRA_DIST += $(e2e_files)
 e2e_files = tests/images/mkbusybox tests/api/conformance.py tests/api/docker-v1.44.yaml
+e2e_files += tests/api/gcpspec.py tests/api/mkdiscovery.py
+e2e_files += tests/api/google/cloudfunctions.v2.json tests/api/google/iamcredentials.v1.json tests/api/google/logging.v2.json
+e2e_files += tests/api/google/run.v2.json tests/api/google/storage.v1.json
 e2e_files += tests/e2e/chaos.py
 e2e_files += tests/e2e/conftest.py
 e2e_files += tests/e2e/dockerapi.py
 e2e_files += tests/e2e/gate.py
+e2e_files += tests/e2e/gcpapi.py
 e2e_files += tests/e2e/many.py
 e2e_files += tests/e2e/skl.py
 e2e_files += tests/e2e/test_api_containers.py
@@ -32,6 +36,7 @@ e2e_files += tests/e2e/test_registry.py
 e2e_files += tests/e2e/test_runner_gitlab.py
 e2e_files += tests/e2e/test_server.py
 e2e_files += tests/e2e/test_sim_faults.py
+e2e_files += tests/e2e/test_sim_logging.py
 e2e_files += tests/e2e/test_sim_network.py
 e2e_files += tests/e2e/test_sim_relay.py
 e2e_files += tests/e2e/test_skeleton.py
