@@ -2,8 +2,8 @@
  * base/clock.c - time stamps: reading the clocks, RFC 3339 both ways, Docker's since/until.
  * Durations are in duration.c.
  *
- * Dates are computed here (proleptic Gregorian calendar, as Go's), not by libc: no time zone files, no locale,
- * and the agent is a static program in an image that may hold neither.
+ * Dates are computed here (proleptic Gregorian calendar, as Go's), not by libc: no time zone files, no locale, and the agent
+ * is a static program in an image that may hold neither. Only a date without a zone, in a filter, means the machine's.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -197,24 +197,69 @@ static bool take_civil(const char **s, struct civil *c)
     return !take_char(s, '.') || take_fraction(s, &c->nanos);
 }
 
+static int64_t civil_seconds(const struct civil *c)
+{
+    return days_from_civil(c->year, c->month, c->day) * SECONDS_PER_DAY + c->hour * 3600 + c->minute * 60 + c->second;
+}
+
+static bool civil_wall(int64_t seconds, int nanos, int64_t *ret_wall)
+{
+    int64_t wall;
+
+    if (seconds == days_from_civil(1, 1, 1) * SECONDS_PER_DAY && nanos == 0) {
+        *ret_wall = 0;
+        return true;
+    }
+    if (__builtin_mul_overflow(seconds, NS_PER_S, &wall) || __builtin_add_overflow(wall, (int64_t)nanos, &wall))
+        return false;
+    *ret_wall = wall;
+    return true;
+}
+
 bool time_parse_rfc3339(const char *s, int64_t *ret_wall)
 {
     struct civil c = {0};
-    int64_t seconds, wall;
     int offset;
 
     if (!take_civil(&s, &c) || !take_offset(&s, &offset) || *s != '\0')
         return false;
-    seconds = days_from_civil(c.year, c.month, c.day) * SECONDS_PER_DAY + c.hour * 3600 + c.minute * 60 + c.second -
-              offset;
-    if (seconds == days_from_civil(1, 1, 1) * SECONDS_PER_DAY && c.nanos == 0) {
-        *ret_wall = 0;
-        return true;
+    return civil_wall(civil_seconds(&c) - offset, c.nanos, ret_wall);
+}
+
+/* How far the machine's zone is ahead of UTC at a time that is told in that zone. */
+static int64_t local_offset(int64_t local_seconds)
+{
+    time_t at = (time_t)local_seconds;
+    struct tm tm;
+
+    for (int i = 0; i < 2; i++) { /* again near a change of the clocks */
+        if (localtime_r(&at, &tm) == NULL)
+            return 0;
+        at = (time_t)local_seconds - tm.tm_gmtoff;
     }
-    if (__builtin_mul_overflow(seconds, NS_PER_S, &wall) || __builtin_add_overflow(wall, (int64_t)c.nanos, &wall))
+    return tm.tm_gmtoff;
+}
+
+/* Dates that end early, with an offset or without, as Docker takes them: 2006-01-02, ...T15, ...T15:04, ...T15:04:05. */
+static bool parse_date(const char *s, int64_t *ret_wall)
+{
+    struct civil c = {0};
+    int offset;
+
+    if (!take_number(&s, 4, 0, 9999, &c.year) || !take_char(&s, '-') || !take_number(&s, 2, 1, 12, &c.month) ||
+        !take_char(&s, '-') || !take_number(&s, 2, 1, days_in_month(c.year, c.month), &c.day))
         return false;
-    *ret_wall = wall;
-    return true;
+    if (take_char(&s, 'T') && !take_number(&s, 2, 0, 23, &c.hour))
+        return false;
+    if (take_char(&s, ':') && !take_number(&s, 2, 0, 59, &c.minute))
+        return false;
+    if (take_char(&s, ':') && !take_number(&s, 2, 0, 59, &c.second))
+        return false;
+    if (take_char(&s, '.') && !take_fraction(&s, &c.nanos))
+        return false;
+    if (*s == '\0')
+        return civil_wall(civil_seconds(&c) - local_offset(civil_seconds(&c)), c.nanos, ret_wall);
+    return take_offset(&s, &offset) && *s == '\0' && civil_wall(civil_seconds(&c) - offset, c.nanos, ret_wall);
 }
 
 /* "[-]seconds[.fraction]" */
@@ -248,7 +293,7 @@ bool time_parse_docker(const char *s, int64_t now_wall, int64_t *ret_wall)
         *ret_wall = 0;
         return true;
     }
-    if (parse_unix(s, ret_wall) || time_parse_rfc3339(s, ret_wall))
+    if (parse_unix(s, ret_wall) || time_parse_rfc3339(s, ret_wall) || parse_date(s, ret_wall))
         return true;
     return duration_parse(s, &ago) && !__builtin_sub_overflow(now_wall, ago, ret_wall);
 }

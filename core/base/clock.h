@@ -27,7 +27,8 @@ const char *time_format_log(int64_t wall, char out[TIME_RFC3339_SIZE]);
 bool time_parse_rfc3339(const char *s, int64_t *ret_wall);   /* any offset */
 
 /* since/until of logs and events (reference 2.5.5, 2.6.4): seconds, seconds.fraction (taken as
- * decimal text, not as a double), RFC 3339, or a Go duration meaning "ago". "" and "0": 0. */
+ * decimal text, not as a double), RFC 3339, the beginning of it (a date, a date and hour ...; without an offset in the machine's
+ * zone), or a Go duration meaning "ago". "" and "0": 0. */
 bool time_parse_docker(const char *s, int64_t now_wall, int64_t *ret_wall);
 
 /* Go durations: "1h15m30.5s", "-2m", "100ms", "0". */

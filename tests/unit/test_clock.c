@@ -2,7 +2,9 @@
  * Tests of base/clock and base/duration. Expected dates: date -u -d @N.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "tests/unit/harness.h"
 
@@ -91,6 +93,31 @@ static void test_parse_docker(void)
     docker("1.", false, 0);
     docker("1.x", false, 0);
     docker("yesterday", false, 0);
+    docker("2023-11-14T22:13+00:00", true, 1700000000 * S - 20 * S);
+    docker("2023-11-14T22Z", true, 1700000000 * S - 800 * S);
+    docker("2023-11-15Z", true, 1700006400 * S);
+    docker("2023-11-15+02:00", true, (1700006400 - 7200) * S);
+    docker("2023-11-14T22:13:20.5Z", true, 1700000000 * S + S / 2);
+    docker("2023-11-31", false, 0);
+    docker("2023-11-14T", false, 0);
+    docker("2023-11-14T22:", false, 0);
+    docker("2023-11-14T22:13:2", false, 0);
+    docker("2023-11", false, 0);
+    docker("2023-11-14 22:13", false, 0);
+}
+
+/* Without an offset: the machine's zone, on both sides of a change of the clocks. */
+static void test_parse_docker_local(void)
+{
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    tzset();
+    docker("2023-11-15", true, (1700006400 - 3600) * S);
+    docker("2023-07-01T12:00", true, INT64_C(1688205600) * S);
+    docker("2023-07-01T12:00:00.25", true, INT64_C(1688205600) * S + S / 4);
+    docker("2023-10-29T04:00:00", true, INT64_C(1698548400) * S);
+    docker("2023-10-29T01:00:00", true, INT64_C(1698534000) * S);
+    unsetenv("TZ");
+    tzset();
 }
 
 static void duration(const char *s, bool ok, int64_t expected)
@@ -156,4 +183,4 @@ static void test_clocks_move(void)
 }
 
 UNIT_MAIN("clock", UNIT(test_format), UNIT(test_parse_rfc3339), UNIT(test_round_trip_over_days),
-          UNIT(test_parse_docker), UNIT(test_duration_parse), UNIT(test_duration_human), UNIT(test_clocks_move))
+          UNIT(test_parse_docker), UNIT(test_parse_docker_local), UNIT(test_duration_parse), UNIT(test_duration_human), UNIT(test_clocks_move))
