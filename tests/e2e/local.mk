@@ -14,6 +14,7 @@ e2e_files += tests/e2e/many.py
 e2e_files += tests/e2e/skl.py
 e2e_files += tests/e2e/test_api_cases.py
 e2e_files += tests/e2e/test_api_cases_objects.py
+e2e_files += tests/e2e/test_bench.py
 e2e_files += tests/e2e/test_api_containers.py
 e2e_files += tests/e2e/test_api_events.py
 e2e_files += tests/e2e/test_api_http.py
