@@ -5,7 +5,7 @@ sim_sources = simulator/bundle.c simulator/faults.c simulator/faults.h simulator
 	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c \
 	simulator/options.c simulator/recover.c simulator/relay.c simulator/server.c simulator/sim.h \
 	simulator/unpack.c simulator/validate.c
-sim_sources += simulator/logging/bind.c simulator/logging/entry.c simulator/logging/eval.c simulator/logging/filter.h \
+sim_sources += simulator/redact.c simulator/logging/bind.c simulator/logging/entry.c simulator/logging/eval.c simulator/logging/filter.h \
 	simulator/logging/lexer.c simulator/logging/list.c simulator/logging/logging.h simulator/logging/log_schema.c \
 	simulator/logging/logs.c simulator/logging/output.c simulator/logging/parser.c simulator/logging/regex.c simulator/logging/regex.h \
 	simulator/logging/regex_run.c simulator/logging/search.c simulator/logging/store.c simulator/logging/write.c

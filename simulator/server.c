@@ -26,13 +26,14 @@ static const struct sim_route *const tables[] = {functions_routes, operations_ro
 
 void server_log(struct sim *s, const char *rpc, const char *method, const char *path, int status, struct json_object *body)
 {
+    CLEANUP(free_p) char *shown = target_redacted(path);
     char when[TIME_RFC3339_SIZE];
     struct buf b;
 
     buf_init(&b, REPLY_MAX);
     buf_printf(&b, "{\"time\":\"%s\",\"rpc\":\"%s\",\"method\":\"%s\",\"path\":", time_format_rfc3339(clock_wall(), when), rpc,
                method);
-    buf_json_string(&b, path, strlen(path));
+    buf_json_string(&b, shown, strlen(shown));
     buf_printf(&b, ",\"status\":%d", status);
     if (body != NULL) {
         buf_puts(&b, ",\"body\":");

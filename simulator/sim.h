@@ -118,6 +118,7 @@ void call_fail(struct sim_call *c, int http, const char *status, const char *fmt
 void call_error(struct sim_call *c, const struct skl_error *err);        /* kind -> Google's status */
 void call_end(struct sim_call *c, int status);                           /* answered by other means: log and free */
 void server_log(struct sim *s, const char *rpc, const char *method, const char *path, int status, struct json_object *body);
+char *target_redacted(const char *target); /* redact.c: without secrets in its query; caller frees */
 
 /* ---- operations.c ---- */
 struct operation {

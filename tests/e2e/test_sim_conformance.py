@@ -1,0 +1,141 @@
+"""A walk through the simulator's APIs. Each answer is checked against Google's documents on its way (gcpapi.py, tests/api/gcpspec.py).
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import copy
+import json
+
+import pytest
+
+import skl
+from dockerapi import wait_until
+from gcpapi import SPEC, Google
+
+import gcpspec
+
+
+@pytest.fixture(scope="module")
+def cloud_shared(images):
+    c = skl.Cloud(images)
+    yield c
+    c.close()
+
+
+@pytest.fixture
+def g(cloud_shared, request):
+    return Google(cloud_shared.url, "walk-" + request.node.name.split("[")[0].removeprefix("test_").replace("_", "-")[:25])
+
+
+def test_the_life_of_a_function(g):
+    name = f"{g.parent.removeprefix('/v2/')}/functions/life"
+    op = g.create("life", "sh", "-c", "echo alive", labels={"a": "b"}, availableMemory="512Mi", timeoutSeconds=120, maxInstanceCount=1)
+    assert op["response"]["name"] == name and op["metadata"]["verb"] == "create" and op["metadata"]["target"] == name
+    f = g.get("/v2/" + name).json
+    assert f["state"] == "ACTIVE" and f["labels"]["a"] == "b" and f["environment"] == "GEN_2" and f["serviceConfig"]["availableMemory"] == "512Mi"
+    assert g.invoke("life")[0] == 200
+    assert [x["name"] for x in g.get(f"{g.parent}/functions").json["functions"]] == [name]
+    assert [x["name"] for x in g.get(f"/v2/projects/{g.project}/locations/-/functions").json["functions"]] == [name]
+    assert g.get("/v2/" + op["name"]).json == op
+    assert op["name"] in [o["name"] for o in g.get(f"{g.parent}/operations").json["operations"]]
+    op = g.done(g.delete("/v2/" + name))
+    assert op["response"] == {"@type": "type.googleapis.com/google.protobuf.Empty"}
+    assert g.get("/v2/" + name).status == 404 and g.delete("/v2/" + name).status == 404
+    assert not g.get(f"{g.parent}/functions").json.get("functions")
+
+
+def test_operations_that_take_their_time(images):
+    cloud = skl.Cloud(images, ["--operation-delay", "300ms", "--build-delay", "300ms"])
+    try:
+        g = Google(cloud.url)
+        first = g.create("slow", "true", wait=False)
+        assert first.status == 200 and not first.json.get("done")
+        assert g.get(f"{g.parent}/functions/slow").json["state"] == "DEPLOYING"
+        stages = [s["name"] for s in first.json["metadata"]["stages"]]
+        op = g.done(first)
+        assert [s["name"] for s in op["metadata"]["stages"]] == stages and {s["state"] for s in op["metadata"]["stages"]} == {"COMPLETE"}
+        gone = g.delete(f"{g.parent}/functions/slow")
+        assert not gone.json.get("done") and g.get(f"{g.parent}/functions/slow").json["state"] == "DELETING"
+        g.done(gone)
+        assert g.get(f"{g.parent}/functions/slow").status == 404
+    finally:
+        cloud.close()
+
+
+@pytest.mark.parametrize("method, path, body, status", [
+    ("GET", "/v2/projects/p/locations/us-central1/functions/none", None, 404),
+    ("DELETE", "/v2/projects/p/locations/us-central1/functions/none", None, 404),
+    ("GET", "/v2/projects/p/locations/us-central1/operations/none", None, 404),
+    ("GET", "/v2/nothing/of/the/kind", None, 404),
+    ("GET", "/", None, 404),
+    ("PUT", "/v2/entries:list", {}, 404),
+    ("POST", "/v2/entries:list", "{", 400),
+    ("POST", "/v2/entries:list", "", 400),
+    ("POST", "/v2/entries:list", {"resourceNames": ["projects/p"], "pageSize": -1}, 400),
+    ("POST", "/v2/projects/p/locations/us-central1/functions?functionId=x", "[1]", 400),
+    ("POST", "/v2/projects/p/locations/us-central1/functions", {}, 400),
+    ("POST", "/v2/projects/p/locations/us-central1/functions?functionId=UPPER+x", {"buildConfig": {"runtime": "docker"}}, 400),
+    ("POST", "/v2/projects/p/locations/us-central1/functions?functionId=good", {"buildConfig": {"runtime": "cobol60"}}, 400),
+    ("GET", "/v2/projects/p/locations/us-central1/functions?pageSize=-1", None, 400),
+])
+def test_errors_have_googles_form(g, method, path, body, status):
+    assert g.request(method, path, body).status == status
+
+
+def test_system_parameters_are_taken(g):
+    """What clients append to every request, escaped or not."""
+    for query in ("alt=json", "$alt=json%3Benum-encoding%3Dint", "%24alt=json%3Benum-encoding=int", "prettyPrint=false", "fields=functions", "key=k&quotaUser=u", "%24.xgafv=2", ""):
+        assert g.get(f"{g.parent}/functions?{query}").status == 200
+    assert g.get(f"{g.parent}/functions", headers={"Content-Type": "application/json", "X-Goog-Api-Client": "gl-node/20", "X-Goog-Request-Params": "parent=x"}).status == 200
+
+
+# ---- the request log ----
+def test_the_request_log(cloud_shared, g):
+    g.write({"textPayload": "seen \u00fc \" \n"}, log="a%2Fb")
+    g.get(f"/v2/projects/{g.project}/logs?pageSize=5")
+    g.delete(f"/v2/projects/{g.project}/logs/a%2Fb")
+    g.get(f"/v2/unknown/{g.project}")
+    mine = [r for r in cloud_shared.requests() if g.project in json.dumps(r)]
+    assert [(r["rpc"], r["method"], r["status"]) for r in mine] == [("WriteLogEntries", "POST", 200), ("ListLogs", "GET", 200), ("DeleteLog", "DELETE", 200), ("unknown", "GET", 404)]
+    assert mine[0]["body"]["entries"] == [{"textPayload": "seen \u00fc \" \n"}] and mine[1]["path"].endswith("/logs?pageSize=5") and mine[2]["path"].endswith("a%2Fb")
+    for r in mine:
+        assert set(r) <= {"time", "rpc", "method", "path", "status", "body"} and gcpspec.FORMATS["google-datetime"].fullmatch(r["time"])
+    assert [r["time"] for r in mine] == sorted(r["time"] for r in mine)
+
+
+def test_secrets_stay_out_of_the_request_log(cloud_shared, g):
+    g.get(f"{g.parent}/functions", headers={"Authorization": "Bearer very-secret"})
+    g.get(f"{g.parent}/functions?access_token=also-secret&key=and-this")
+    wait_until(lambda: sum(g.parent in r["path"] for r in cloud_shared.requests()) == 2, "the requests")
+    assert not [r for r in cloud_shared.requests() if "secret" in json.dumps(r) or "and-this" in json.dumps(r)]
+
+
+# ---- the validator itself ----
+GOOD = {"name": "projects/p/locations/l/functions/f", "state": "ACTIVE", "serviceConfig": {"timeoutSeconds": 60}, "createTime": "2025-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("change", [{"state": "BUSY"}, {"state": 1}, {"nope": 1}, {"serviceConfig": []}, {"serviceConfig": {"timeoutSeconds": "60"}}, {"createTime": "today"},
+                                    {"createTime": "2025-01-01T00:00:00+01:00"}, {"labels": {"a": 1}}, {"stateMessages": {}}, {"buildConfig": {"source": {"storageSource": {"generation": 5}}}}])
+def test_the_validator_sees_what_is_wrong(change):
+    path = "/v2/projects/p/locations/l/functions/f"
+    SPEC.check("GET", path, 200, GOOD)
+    with pytest.raises(gcpspec.Mismatch):
+        SPEC.check("GET", path, 200, {**copy.deepcopy(GOOD), **change})
+
+
+@pytest.mark.parametrize("body", [None, {}, {"error": "x"}, {"error": {"code": 400, "message": "m", "status": "INVALID_ARGUMENT"}}, {"error": {"code": 404, "message": "", "status": "NOT_FOUND"}},
+                                  {"error": {"code": 404, "message": "m", "status": "GONE"}}, {"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "more": 1}},
+                                  {"error": {"code": 404, "message": "m", "status": "NOT_FOUND", "details": [{"@type": "x"}]}}])
+def test_the_validator_knows_errors(body):
+    with pytest.raises(gcpspec.Mismatch):
+        SPEC.check("GET", "/v2/projects/p/locations/l/functions/f", 404, body)
+
+
+def test_the_validator_reads_messages_in_operations():
+    path = "/v2/projects/p/locations/l/operations/o"
+    op = {"name": "x", "metadata": {"@type": "type.googleapis.com/google.cloud.functions.v2.OperationMetadata", "verb": "create"}, "done": True,
+          "response": {"@type": "type.googleapis.com/google.cloud.functions.v2.Function", "name": "f"}}
+    SPEC.check("GET", path, 200, op)
+    for where, change in (("metadata", {"nope": 1}), ("response", {"state": "BUSY"}), ("response", {"@type": "type.googleapis.com/google.cloud.functions.v2.Nope"}),
+                          ("response", {"@type": "google.cloud.functions.v2.Function"}), ("response", {"@type": "type.googleapis.com/google.protobuf.Empty"})):
+        with pytest.raises(gcpspec.Mismatch):
+            SPEC.check("GET", path, 200, {**op, where: {**op[where], **change}})
