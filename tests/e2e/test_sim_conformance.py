@@ -103,10 +103,10 @@ def test_the_request_log(cloud_shared, g):
 
 
 def test_secrets_stay_out_of_the_request_log(cloud_shared, g):
-    g.get(f"{g.parent}/functions", headers={"Authorization": "Bearer very-secret"})
-    g.get(f"{g.parent}/functions?access_token=also-secret&key=and-this")
+    g.get(f"{g.parent}/functions", headers={"Authorization": "Bearer ya29.one"})
+    g.get(f"{g.parent}/functions?access_token=ya29.two&key=and-this")
     wait_until(lambda: sum(g.parent in r["path"] for r in cloud_shared.requests()) == 2, "the requests")
-    assert not [r for r in cloud_shared.requests() if "secret" in json.dumps(r) or "and-this" in json.dumps(r)]
+    assert not [r for r in cloud_shared.requests() if "ya29" in json.dumps(r) or "and-this" in json.dumps(r)]
 
 
 # ---- the validator itself ----
