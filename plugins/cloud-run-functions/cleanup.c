@@ -7,18 +7,29 @@
 #include "cloud-run-functions/removal.h"
 #include "gcp/json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KV_KEY    "cleanup"
-#define NAMES_MAX 400 /* of at most 150 bytes each: what fits one value of the storage */
+#define NAMES_MAX 250 /* of at most 250 bytes each, owner included: what fits one value of the storage */
 
 struct gcf_cleanup {
     struct skl_instance *inst;
     struct gcf_cleanup *prev, *next;
     char *name;
+    char owner[65]; /* "": no doubt about whose it is */
     struct gcf_removal *removal;
 };
+
+static struct json_object *entry(const struct gcf_cleanup *c)
+{
+    struct json_object *o = json_object_new_object();
+
+    gcp_json_put_str(o, "function", c->name);
+    gcp_json_put_str(o, "owner", *c->owner ? c->owner : NULL);
+    return o;
+}
 
 /* Writes down what is still to be deleted. */
 static void note(struct skl_instance *inst)
@@ -29,7 +40,7 @@ static void note(struct skl_instance *inst)
     int n = 0;
 
     for (const struct gcf_cleanup *c = inst->cleanups; c && list && n < NAMES_MAX; c = c->next, n++)
-        json_object_array_add(list, json_object_new_string(c->name));
+        json_object_array_add(list, entry(c));
     text = n ? gcp_json_text(list) : NULL;
     if (inst->host->kv_put(inst->host->ctx, KV_KEY, text, text ? strlen(text) : 0, &err) < 0)
         gcf_log(inst, SKL_LOG_WARN, "can't write down which functions are to be deleted: %s", err.message);
@@ -63,14 +74,15 @@ static void on_gone(void *arg, const struct skl_error *err)
     note(inst);
 }
 
-static void cleanup_add(struct skl_instance *inst, const char *name, bool late)
+static void cleanup_add(struct skl_instance *inst, const char *name, const char *owner, bool late)
 {
     struct gcf_cleanup *c = calloc(1, sizeof(*c));
 
     if (c) {
         c->inst = inst;
         c->name = strdup(name);
-        c->removal = c->name ? gcf_removal_start(inst, name, late, on_gone, c) : NULL;
+        (void)snprintf(c->owner, sizeof(c->owner), "%s", owner ? owner : "");
+        c->removal = c->name ? gcf_removal_start(inst, name, owner, late, on_gone, c) : NULL;
     }
     if (!c || !c->removal) {
         gcf_log(inst, SKL_LOG_WARN, "%s: out of memory while deleting it", name);
@@ -84,9 +96,9 @@ static void cleanup_add(struct skl_instance *inst, const char *name, bool late)
     inst->cleanups = c;
 }
 
-void gcf_cleanup(struct skl_instance *inst, const char *name, bool late)
+void gcf_cleanup(struct skl_instance *inst, const char *name, const char *owner, bool late)
 {
-    cleanup_add(inst, name, late);
+    cleanup_add(inst, name, owner, late);
     note(inst);
 }
 
@@ -109,16 +121,17 @@ static void on_resume(void *arg)
     size_t len;
     char *text = inst->host->kv_get(inst->host->ctx, KV_KEY, &len);
     struct json_object *list = text ? gcp_json_parse(text, len) : NULL;
-    const char *name;
 
     inst->resume_timer = NULL;
     if (text)
         inst->host->free(inst->host->ctx, text);
     for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
          i++) {
-        name = json_object_get_string(json_object_array_get_idx(list, i));
+        struct json_object *o = json_object_array_get_idx(list, i);
+        const char *name = gcp_json_str(o, "function");
+
         if (name && gcp_has_prefix(name, "projects/") && strstr(name, "/functions/skls-"))
-            cleanup_add(inst, name, false);
+            cleanup_add(inst, name, gcp_json_str(o, "owner"), false);
     }
     json_object_put(list);
 }

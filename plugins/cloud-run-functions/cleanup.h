@@ -12,8 +12,8 @@
 
 #include "cloud-run-functions/driver.h"
 
-/* Begins to delete `name` and remembers it. late: see removal.h. */
-void gcf_cleanup(struct skl_instance *inst, const char *name, bool late);
+/* Begins to delete `name` and remembers it. owner, late: see removal.h. */
+void gcf_cleanup(struct skl_instance *inst, const char *name, const char *owner, bool late);
 /* Somebody makes that function anew: not ours to delete any more. */
 void gcf_cleanup_forget(struct skl_instance *inst, const char *name);
 /* Takes up what an earlier process left. Runs from a timer: open() does no I/O. */

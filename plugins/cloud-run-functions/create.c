@@ -69,9 +69,12 @@ static void on_done(void *arg, const struct skl_error *err, const struct gcf_han
 
 static int create_begin(struct create *c, const struct skl_create_req *req, struct skl_error *err)
 {
+    struct gcf_deploy *old = gcf_deploy_find(c->op.inst, req->container->id);
     struct json_object *fn;
 
-    if (gcf_deploy_find(c->op.inst, req->container->id))
+    if (old && gcf_deploy_over(old)) /* made in the background, and lost by the cloud since */
+        gcf_deploy_forget(old);
+    else if (old)
         return gcp_error(err, SKL_ERR_CONFLICT, "container %.12s: its function is being made already",
                          req->container->id);
     fn = gcf_request_function(c->op.inst, req->container, c->warning, sizeof(c->warning), err);

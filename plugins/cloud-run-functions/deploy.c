@@ -127,6 +127,12 @@ static void on_cleaned(void *arg, const struct skl_error *err)
     deploy_end(d, STEP_FAILED);
 }
 
+/* For removal.h: nobody's function is deleted on a guess. */
+static const char *deploy_doubt(const struct gcf_deploy *d)
+{
+    return d->ours ? NULL : d->container_id;
+}
+
 static void on_patience(void *arg)
 {
     struct gcf_deploy *d = arg;
@@ -134,7 +140,7 @@ static void on_patience(void *arg)
     d->timer = NULL;
     gcf_removal_stop(d->removal);
     d->removal = NULL;
-    gcf_cleanup(d->inst, d->handle.name, d->late);
+    gcf_cleanup(d->inst, d->handle.name, deploy_doubt(d), d->late);
     deploy_end(d, STEP_FAILED);
 }
 
@@ -142,7 +148,7 @@ static void on_patience(void *arg)
 static void deploy_clean(struct gcf_deploy *d)
 {
     d->step = STEP_CLEAN;
-    if (!(d->removal = gcf_removal_start(d->inst, d->handle.name, false, on_cleaned, d))) {
+    if (!(d->removal = gcf_removal_start(d->inst, d->handle.name, deploy_doubt(d), d->late, on_cleaned, d))) {
         deploy_end(d, STEP_FAILED);
         return;
     }
@@ -233,7 +239,7 @@ static void on_old_gone(void *arg, const struct skl_error *err)
 /* What an earlier process of this daemon left unfinished has failed: away with it, and once more. */
 static void deploy_redo(struct gcf_deploy *d)
 {
-    d->removal = gcf_removal_start(d->inst, d->handle.name, false, on_old_gone, d);
+    d->removal = gcf_removal_start(d->inst, d->handle.name, NULL, false, on_old_gone, d);
     if (!d->removal)
         deploy_no_memory(d, false);
 }
@@ -250,6 +256,7 @@ static void deploy_judge(struct gcf_deploy *d, const struct gcf_function *f)
         deploy_foreign(d, f);
         return;
     }
+    d->ours = true;
     switch (f->state) {
     case GCF_STATE_ACTIVE:
         if (*f->uri)
@@ -286,6 +293,8 @@ static void on_look(void *arg, const struct gcp_reply *reply)
         deploy_judge(d, &f);
     } else if (reply->fault->code == GCP_NOT_FOUND && d->posts < 2) {
         deploy_submit(d); /* it was being deleted, or never came to be */
+    } else if (reply->fault->code == GCP_NOT_FOUND && d->conflict) {
+        deploy_fail(d, &d->error, false); /* no function, but something else (a Cloud Run service) has the name */
     } else {
         deploy_fail(d, reply->error, !reply->fault->canceled && reply->fault->code != GCP_NOT_FOUND);
     }
@@ -311,6 +320,15 @@ static void deploy_look(void *arg)
 
 /* ---- the operation ---- */
 
+/* The name is taken: by our own earlier try, or by somebody else. */
+static void deploy_taken(struct gcf_deploy *d, const struct skl_error *why)
+{
+    d->error = *why;
+    d->conflict = true;
+    d->ours = false;
+    deploy_look(d);
+}
+
 static void on_operation(void *arg, const struct gcp_op_result *result)
 {
     struct gcf_deploy *d = arg;
@@ -319,7 +337,7 @@ static void on_operation(void *arg, const struct gcp_op_result *result)
     d->op = NULL;
     if (result->error && (result->failed || result->fault->code != GCP_NOT_FOUND)) {
         if (result->failed && result->fault->code == GCP_ALREADY_EXISTS)
-            deploy_look(d);
+            deploy_taken(d, result->error);
         else
             deploy_fail(d, result->error, !result->fault->canceled);
         return;
@@ -336,7 +354,7 @@ static void deploy_accepted(struct gcf_deploy *d, struct json_object *operation)
     const char *name = gcp_json_str(operation, "name");
 
     d->step = STEP_WAIT;
-    d->accepted = true;
+    d->ours = true;
     if (name && strlen(name) < sizeof(d->handle.operation))
         memcpy(d->handle.operation, name, strlen(name) + 1);
     d->op = gcp_op_wait(&d->inst->client, GCP_FUNCTIONS, operation, d->what, d->deadline, on_operation, d);
@@ -361,7 +379,7 @@ static void on_post(void *arg, const struct gcp_reply *reply)
         return;
     }
     if (reply->fault->code == GCP_ALREADY_EXISTS) {
-        deploy_look(d);
+        deploy_taken(d, reply->error);
         return;
     }
     d->late = reply->ambiguous;
@@ -474,10 +492,11 @@ void gcf_deploy_unwatch(struct gcf_deploy *d, struct gcf_watch *w)
         }
 }
 
-bool gcf_deploy_drop(struct gcf_deploy *d)
+bool gcf_deploy_drop(struct gcf_deploy *d, bool *ret_ours)
 {
     bool late = d->step == STEP_POST || d->late;
 
+    *ret_ours = d->ours;
     deploy_stop(d);
     d->forget = true;
     (void)gcp_error(&d->error, SKL_ERR_CANCELED, "%s: given up", d->what);
@@ -488,13 +507,19 @@ bool gcf_deploy_drop(struct gcf_deploy *d)
 void gcf_deploy_abandon(struct gcf_deploy *d)
 {
     struct skl_instance *inst = d->inst;
-    bool made = d->step >= STEP_POST && d->step != STEP_FAILED, late;
-    char name[GCF_NAME_MAX];
+    bool made = d->step >= STEP_POST && d->step != STEP_FAILED, ours, late;
+    char name[GCF_NAME_MAX], owner[sizeof(d->container_id)];
 
     memcpy(name, d->handle.name, sizeof(name));
-    late = gcf_deploy_drop(d);
+    memcpy(owner, d->container_id, sizeof(owner));
+    late = gcf_deploy_drop(d, &ours);
     if (made)
-        gcf_cleanup(inst, name, late);
+        gcf_cleanup(inst, name, ours ? NULL : owner, late);
+}
+
+bool gcf_deploy_over(const struct gcf_deploy *d)
+{
+    return (d->step == STEP_READY || d->step == STEP_FAILED) && !d->watches && !d->telling;
 }
 
 void gcf_deploy_forget(struct gcf_deploy *d)

@@ -34,10 +34,13 @@ struct gcf_deploy *gcf_deploy_find(struct skl_instance *inst, const char *contai
 /* done is called also when it ended long ago. */
 void gcf_deploy_watch(struct gcf_deploy *d, struct gcf_watch *w);
 void gcf_deploy_unwatch(struct gcf_deploy *d, struct gcf_watch *w);
-/* Stops and forgets; what was made stays. True: the function may yet appear, the answer was not awaited. */
-bool gcf_deploy_drop(struct gcf_deploy *d);
+/* Stops and forgets; what was made stays. True: the function may yet appear, the answer was not awaited.
+ * ret_ours: the cloud has said that it is this container's. */
+bool gcf_deploy_drop(struct gcf_deploy *d, bool *ret_ours);
 /* Nobody wants it any more: drops it, and deletes what was made, in the background. */
 void gcf_deploy_abandon(struct gcf_deploy *d);
+/* Ended, and everybody knows. */
+bool gcf_deploy_over(const struct gcf_deploy *d);
 /* Forgets one that has ended; one in progress goes on until it ended. */
 void gcf_deploy_forget(struct gcf_deploy *d);
 /* The daemon ends: stops without a trace. */

@@ -34,7 +34,9 @@ struct gcf_deploy {
     bool as_root, resumed;
     struct gcf_handle handle;
     enum step step;
-    bool accepted, forget, telling, late, clean;
+    bool forget, telling, late, clean;
+    bool ours;     /* the cloud said so: what stands under the name is this container's */
+    bool conflict; /* error holds why the name was refused */
     int posts, no_uri_looks;
     int64_t deadline, look_delay;
     struct gcf_watch *watches;

@@ -1,13 +1,14 @@
 /*
  * removal.c - see removal.h.
  *
- * DELETE, then the operation, then done. While a create is in progress Google answers 409 ("unable to queue
+ * (GET, when it may be another's,) DELETE, then the operation, then done. While a create is in progress Google answers 409 ("unable to queue
  * the operation"), which the call itself repeats (GCP_DELETE); an operation that fails is begun again after a
  * pause.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cloud-run-functions/removal.h"
+#include "cloud-run-functions/function.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 struct gcf_removal {
     struct skl_instance *inst;
     char *name, *what;
+    char *owner; /* whose it must be; NULL: no doubt about that */
     int late_looks;
     gcf_removal_fn fn;
     void *arg;
@@ -35,6 +37,7 @@ static void removal_free(struct gcf_removal *r)
 {
     free(r->name);
     free(r->what);
+    free(r->owner);
     free(r);
 }
 
@@ -112,26 +115,52 @@ static void on_delete(void *arg, const struct gcp_reply *reply)
         removal_no_memory(r);
 }
 
+static void on_look(void *arg, const struct gcp_reply *reply)
+{
+    struct gcf_removal *r = arg;
+    struct gcf_function f;
+
+    r->call = NULL;
+    if (reply->error && reply->fault->code == GCP_NOT_FOUND && !reply->fault->html) {
+        removal_gone(r);
+        return;
+    }
+    if (reply->error) {
+        removal_finish(r, reply->error);
+        return;
+    }
+    gcf_function_read(&f, reply->json);
+    if (strcmp(f.container_id, r->owner)) {
+        gcf_log(r->inst, SKL_LOG_WARN, "%s: it is another's and stays", r->what);
+        removal_finish(r, NULL);
+        return;
+    }
+    free(r->owner);
+    r->owner = NULL;
+    removal_send(r);
+}
+
 static void removal_send(void *arg)
 {
     struct gcf_removal *r = arg;
-    struct gcp_request req = {.method = "DELETE", .what = r->what, .policy = GCP_DELETE, .object = true};
+    struct gcp_request req = {.method = r->owner ? "GET" : "DELETE", .what = r->what, .object = true};
     char *path = gcp_format("/v2/%s", r->name);
     char *url = path ? gcp_client_url(&r->inst->client, GCP_FUNCTIONS, path) : NULL;
 
     r->timer = NULL;
     req.url = url;
-    req.gate = &r->inst->client.writes;
+    req.policy = r->owner ? GCP_READ : GCP_DELETE;
+    req.gate = r->owner ? &r->inst->client.reads : &r->inst->client.writes;
     req.deadline = r->deadline;
-    r->call = url ? gcp_call_start(&r->inst->client, &req, on_delete, r) : NULL;
+    r->call = url ? gcp_call_start(&r->inst->client, &req, r->owner ? on_look : on_delete, r) : NULL;
     free(path);
     free(url);
     if (!r->call)
         removal_no_memory(r);
 }
 
-struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, bool late,
-                                      gcf_removal_fn fn, void *arg)
+struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *name, const char *owner,
+                                      bool late, gcf_removal_fn fn, void *arg)
 {
     struct gcf_removal *r = calloc(1, sizeof(*r));
     const char *slash = strrchr(name, '/');
@@ -141,7 +170,8 @@ struct gcf_removal *gcf_removal_start(struct skl_instance *inst, const char *nam
     r->inst = inst;
     r->name = strdup(name);
     r->what = gcp_format("delete function %s", slash ? slash + 1 : name);
-    if (!r->name || !r->what) {
+    r->owner = gcp_dup(owner);
+    if (!r->name || !r->what || (owner && !r->owner)) {
         removal_free(r);
         return NULL;
     }

@@ -37,19 +37,21 @@ void gcf_remove(struct skl_instance *inst, struct skl_call *call, const struct s
     struct gcf_deploy *deploy = gcf_deploy_find(inst, c->id);
     struct removing *r = calloc(1, sizeof(*r));
     struct gcf_handle h;
-    bool late = false;
+    bool late = false, ours = false;
 
     gcf_run_end(inst, c->id);
     if (deploy)
-        late = gcf_deploy_drop(deploy);
-    if (!gcf_handle_read(&h, c->handle))
+        late = gcf_deploy_drop(deploy, &ours);
+    if (gcf_handle_read(&h, c->handle))
+        ours = true;
+    else /* its create never ended: the name is clear, what stands there is not */
         gcf_function_name(inst->project, inst->config.region, c->id, h.name);
     if (!r) {
         gcf_refuse(inst, call, SKL_ERR_INTERNAL, "out of memory");
         return;
     }
     gcf_op_begin(&r->op, inst, call, remove_destroy);
-    r->removal = gcf_removal_start(inst, h.name, late, on_removed, r);
+    r->removal = gcf_removal_start(inst, h.name, ours ? NULL : c->id, late, on_removed, r);
     if (r->removal)
         return;
     gcf_op_end(&r->op, &(struct skl_error){.kind = SKL_ERR_INTERNAL, .message = "out of memory"}, NULL);

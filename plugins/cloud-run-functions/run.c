@@ -16,6 +16,7 @@
  */
 #include "cloud-run-functions/run.h"
 #include "cloud-run-functions/deploy.h"
+#include "cloud-run-functions/request.h"
 #include "gcp/json.h"
 
 #include <stdio.h>
@@ -48,7 +49,6 @@ struct gcf_run {
     struct start *start;       /* until it is complete */
     struct gcf_deploy *deploy; /* whose end is awaited */
     struct gcf_watch watch;
-    struct gcp_call *call;
     struct gcp_token_wait *token_wait;
     struct skl_timer *timer;
     struct skl_http *http;
@@ -67,7 +67,6 @@ static void run_free(struct gcf_run *r)
 
     if (r->deploy)
         gcf_deploy_unwatch(r->deploy, &r->watch);
-    gcp_call_cancel(r->call);
     gcp_token_wait_cancel(r->token_wait);
     if (r->timer)
         host->timer_stop(host->ctx, r->timer);
@@ -286,6 +285,8 @@ static void on_deployed(void *arg, const struct skl_error *err, const struct gcf
 {
     struct gcf_run *r = arg;
 
+    if (err) /* told once: the next start tries again */
+        gcf_deploy_forget(r->deploy);
     r->deploy = NULL;
     if (err)
         run_fail(r, err);
@@ -293,50 +294,17 @@ static void on_deployed(void *arg, const struct skl_error *err, const struct gcf
         run_ready(r, h->uri, h->created);
 }
 
-static void run_look(void *arg);
-
-static void on_look(void *arg, const struct gcp_reply *reply)
+/* The daemon was restarted while the function was being made, or that failed: its state is settled first. */
+static int run_deploy(struct gcf_run *r, const struct skl_container *c, struct skl_error *err)
 {
-    struct gcf_run *r = arg;
-    struct gcf_function f;
-    struct skl_error err;
+    char warning[200];
+    struct json_object *fn = gcf_request_function(r->inst, c, warning, sizeof(warning), err);
 
-    r->call = NULL;
-    if (reply->error) {
-        run_fail(r, reply->error);
-        return;
-    }
-    gcf_function_read(&f, reply->json);
-    if (f.state == GCF_STATE_ACTIVE && *f.uri) {
-        run_ready(r, f.uri, r->handle.created);
-    } else if (f.state == GCF_STATE_FAILED) {
-        (void)gcp_error(&err, SKL_ERR_INTERNAL, "the container's function is %s: %s", f.state_text,
-                        f.message);
-        run_fail(r, &err);
-    } else {
-        r->delay = r->delay * 2 > AGAIN_MAX ? AGAIN_MAX : r->delay * 2;
-        r->timer = r->inst->host->timer_start(r->inst->host->ctx, r->delay, run_look, r);
-    }
-}
-
-static void run_look(void *arg)
-{
-    struct gcf_run *r = arg;
-    struct gcp_request req = {.method = "GET", .what = "start container", .policy = GCP_READ, .object = true};
-    char *path = gcp_format("/v2/%s", r->handle.name);
-    char *url = path ? gcp_client_url(&r->inst->client, GCP_FUNCTIONS, path) : NULL;
-    struct skl_error err;
-
-    r->timer = NULL;
-    req.url = url;
-    req.gate = &r->inst->client.reads;
-    r->call = url ? gcp_call_start(&r->inst->client, &req, on_look, r) : NULL;
-    free(path);
-    free(url);
-    if (r->call)
-        return;
-    (void)gcp_error(&err, SKL_ERR_INTERNAL, "out of memory");
-    run_fail(r, &err);
+    if (!fn)
+        return -1;
+    r->deploy = gcf_deploy_begin(r->inst, c, true, &r->watch, fn);
+    json_object_put(fn);
+    return r->deploy ? 0 : gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
 }
 
 /* ---- from the host ---- */
@@ -358,17 +326,16 @@ static struct gcf_run *run_new(struct skl_instance *inst, const struct skl_conta
     return r;
 }
 
-static void run_begin(struct gcf_run *r)
+static void run_begin(struct gcf_run *r, const struct skl_container *c)
 {
-    r->deploy = gcf_deploy_find(r->inst, r->container_id);
-    if (*r->handle.uri) {
-        r->deploy = NULL;
+    struct skl_error err;
+
+    if (*r->handle.uri)
         run_get_token(r);
-    } else if (r->deploy) {
+    else if ((r->deploy = gcf_deploy_find(r->inst, r->container_id)))
         gcf_deploy_watch(r->deploy, &r->watch);
-    } else {
-        run_look(r);
-    }
+    else if (run_deploy(r, c, &err) < 0)
+        run_fail(r, &err);
 }
 
 void gcf_start(struct skl_instance *inst, struct skl_call *call, const struct skl_start_req *req)
@@ -398,7 +365,7 @@ void gcf_start(struct skl_instance *inst, struct skl_call *call, const struct sk
     r->start = s;
     s->run = r;
     gcf_op_begin(&s->op, inst, call, start_destroy);
-    run_begin(r);
+    run_begin(r, req->container);
 }
 
 void gcf_kill(struct skl_instance *inst, struct skl_call *call, const struct skl_kill_req *req)

@@ -26,6 +26,8 @@
     "{\"name\":\"" OP                                                                                        \
     "\",\"done\":true,\"response\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}"
 
+#define OTHER_ID "ffffffffffffffffffffffffffffffff"
+
 static struct fake f;
 static struct skl_instance *inst;
 static struct skl_call call;
@@ -65,9 +67,10 @@ static const char *function(int slot, const char *state, const char *uri, const 
 
     gcf_nonce(&container, own);
     (void)snprintf(room[slot], sizeof(room[slot]),
-                   "{\"name\":\"%s\",\"state\":\"%s\",\"labels\":{\"sockerless-nonce\":\"%s\"},"
+                   "{\"name\":\"%s\",\"state\":\"%s\",\"labels\":{\"sockerless-nonce\":\"%s\","
+                   "\"sockerless-container-head\":\"%.32s\",\"sockerless-container-tail\":\"%s\"},"
                    "\"serviceConfig\":{%s%s%s}}",
-                   FN, state, nonce ? nonce : own, uri ? "\"uri\":\"" : "", uri ? uri : "", uri ? "\"" : "");
+                   FN, state, nonce ? nonce : own, nonce ? OTHER_ID : FAKE_ID, nonce ? OTHER_ID : FAKE_ID + 32, uri ? "\"uri\":\"" : "", uri ? uri : "", uri ? "\"" : "");
     return room[slot];
 }
 
@@ -343,7 +346,7 @@ static void test_resumed_failed(void)
 /* A deletion left over from an earlier try must not hit the function that is made now. */
 static void test_cleanup_gives_way(void)
 {
-    static const char left[] = "[\"" FN "\"]";
+    static const char left[] = "[{\"function\":\"" FN "\"}]";
 
     begin("wait");
     fake_close(&f, inst);
@@ -400,13 +403,72 @@ static void test_cancel(void)
     /* Before the answer came: the function may appear late, so "not found" is not believed at once. */
     begin("wait");
     fake_on(&f, POST, 1, (struct fake_answer){.delay = FAKE_NEVER});
-    fake_on(&f, DEL, 1, ANSWER(404, GONE));
+    fake_on(&f, GET, 1, ANSWER(404, GONE));
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, NULL)));
     fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
     create(false);
     fake_pass(&f, FAKE_SEC);
     gcf_driver.ops->cancel(inst, &call);
     fake_pass(&f, 60 * FAKE_SEC);
-    UNIT_INT_EQ(fake_count(&f, DEL), 2);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    end();
+}
+
+#define EXISTS    "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"%s\"}}"
+#define FORBIDDEN "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"
+
+/* While nobody has said that the function is ours, it is not deleted: whatever goes wrong, and over restarts. */
+static void test_foreign_is_never_deleted(void)
+{
+    begin("wait"); /* what is there can't be read at first */
+    fake_on(&f, POST, 1, ANSWER(503, "later"));
+    fake_on(&f, POST, 1, ANSWER(409, EXISTS));
+    fake_on(&f, GET, 2, ANSWER(403, FORBIDDEN));
+    create(false);
+    fake_run(&f, &call.done, 100 * FAKE_SEC);
+    CU_ASSERT_TRUE(call.failed);
+    UNIT_INT_EQ(fake_count(&f, DEL), 0);
+    end();
+
+    begin("wait"); /* refused after a try whose answer was lost */
+    fake_on(&f, POST, 1, (struct fake_answer){.sent = true});
+    fake_on(&f, POST, 1, ANSWER(403, FORBIDDEN));
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, "other")));
+    create(false);
+    fake_run(&f, &call.done, 100 * FAKE_SEC);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_FORBIDDEN);
+    UNIT_INT_EQ(fake_count(&f, DEL), 0);
+    end();
+
+    begin("wait"); /* given up, and the daemon was restarted */
+    fake_on(&f, POST, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    fake_on(&f, GET, 1, (struct fake_answer){.delay = FAKE_NEVER});
+    create(false);
+    fake_pass(&f, FAKE_SEC);
+    gcf_driver.ops->cancel(inst, &call);
+    fake_pass(&f, FAKE_SEC);
+    fake_close(&f, inst);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", NULL);
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, "other")));
+    fake_pass(&f, 60 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, GET), 2);
+    UNIT_INT_EQ(fake_count(&f, DEL), 0);
+    end();
+}
+
+/* There is no such function, but something else of Cloud Run has the name: Google's words are told. */
+static void test_name_of_a_service(void)
+{
+    begin("wait");
+    fake_on(&f, POST, 2,
+            ANSWER(409, "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"Could not create "
+                        "Cloud Run service skls-0123456789ab. A Cloud Run service with this name already exists."
+                        "\"}}"));
+    fake_on(&f, GET, 2, ANSWER(404, GONE));
+    create(false);
+    fake_run(&f, &call.done, 100 * FAKE_SEC);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_CONFLICT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "A Cloud Run service with this name already exists"));
     end();
 }
 
@@ -476,10 +538,38 @@ static void test_background(void)
     end();
 }
 
+/* The cloud has lost a function that was made in the background: it is made once more. */
+static void test_made_anew(void)
+{
+    struct skl_create_req req = {.size = sizeof(req), .container = &container};
+    struct skl_call again = {.kind = FAKE_CREATE};
+
+    begin("background");
+    fake_on(&f, POST, 2, ANSWER(200, PENDING));
+    fake_on(&f, POLL, 2, ANSWER(200, PENDING));
+    fake_on(&f, POLL, 2, ANSWER(200, done(0, function(0, "ACTIVE", URI, NULL))));
+    create(false);
+    fake_pass(&f, 10 * FAKE_MS);
+    CU_ASSERT_TRUE(call.done);
+    gcf_driver.ops->create(inst, &again, &req); /* in the middle of it: no */
+    fake_pass(&f, 0);
+    UNIT_INT_EQ(again.err.kind, SKL_ERR_CONFLICT);
+    fake_pass(&f, 10 * FAKE_SEC);
+    fake_call_fini(&again);
+    again = (struct skl_call){.kind = FAKE_CREATE};
+    gcf_driver.ops->create(inst, &again, &req);
+    fake_run(&f, &again.done, 10 * FAKE_SEC);
+    CU_ASSERT_FALSE(again.failed);
+    UNIT_INT_EQ(fake_count(&f, POST), 2);
+    fake_call_fini(&again);
+    end();
+}
+
 UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done),
           UNIT(test_pitfall_02_operation_codes), UNIT(test_pitfall_03_polling_trouble),
           UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
           UNIT(test_pitfall_12_no_uri), UNIT(test_refused_runtime), UNIT(test_resumed),
           UNIT(test_resumed_failed), UNIT(test_cleanup_gives_way), UNIT(test_remove_in_mid_create),
           UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives),
-          UNIT(test_background))
+          UNIT(test_background), UNIT(test_made_anew), UNIT(test_foreign_is_never_deleted),
+          UNIT(test_name_of_a_service))

@@ -435,6 +435,34 @@ static void test_deploy_again(void)
     end();
 }
 
+/* Made in the background by a daemon that ended before the image was under it: the start goes on with that, and
+ * does not run the placeholder. */
+static void test_resumed_in_background(void)
+{
+    struct skl_call begun = {.done = false};
+    struct skl_start_req req = {.size = sizeof(req), .container = &container};
+
+    begin(NULL, NULL);
+    registry_rules();
+    cloud_rules();
+    patch_rule("CONDITION_SUCCEEDED");
+    container.handle = "{\"v\":1,\"function\":\"" FN "\",\"operation\":\"projects/p/locations/l/operations/o\"}";
+    container.run = 1;
+    (void)snprintf(service_text[1], sizeof(service_text[1]), "%s", strstr(function_text, "{\"name\":\"" FN));
+    service_text[1][strlen(service_text[1]) - 1] = '\0'; /* the operation's brace */
+    fake_on(&f, "GET " BASE "/v2/" FN, 1, ANSWER(200, service_text[1]));
+    fake_on(&f, "POST " URI, 1,
+            ((struct fake_answer){.status = 200, .body = "{}", .headers = "X-Sockerless-Exit-Code: 0\n"}));
+    gcf_driver.ops->start(inst, &begun, &req);
+    fake_run(&f, &begun.done, 1000 * FAKE_SEC);
+    CU_ASSERT_FALSE(begun.failed);
+    UNIT_INT_EQ(fake_count(&f, "PATCH " SVC), 1);
+    UNIT_INT_EQ(fake_count(&f, POST), 0);
+    fake_pass(&f, FAKE_SEC);
+    UNIT_INT_EQ(f.n_ended, 1);
+    end();
+}
+
 /* The new revision fails: the create fails with the reason, and the function goes. */
 static void test_revision_fails(void)
 {
@@ -528,5 +556,5 @@ static void test_layer_copy(void)
 
 UNIT_MAIN("gcf_image", UNIT(test_references), UNIT(test_source), UNIT(test_layer_and_config),
           UNIT(test_archives), UNIT(test_pitfall_30_service), UNIT(test_pitfall_15_deploy),
-          UNIT(test_deploy_again), UNIT(test_revision_fails), UNIT(test_stale_etag), UNIT(test_refusals),
+          UNIT(test_deploy_again), UNIT(test_resumed_in_background), UNIT(test_revision_fails), UNIT(test_stale_etag), UNIT(test_refusals),
           UNIT(test_layer_copy))

@@ -24,6 +24,13 @@
 #define DONE               "{\"name\":\"projects/p/locations/l/operations/d\",\"done\":true,\"response\":{}}"
 #define BUSY               "{\"error\":{\"code\":409,\"status\":\"ABORTED\",\"message\":\"unable to queue the operation\"}}"
 
+#define ITEM(name, daemon, more)                                                                             \
+    "{\"name\":\"projects/acme/locations/us-central1/functions/" name                                        \
+    "\",\"state\":\"ACTIVE\",\"labels\":{\"sockerless-daemon\":\"" daemon "\"" more "}}"
+#define IDS                                                                                                  \
+    ",\"sockerless-container-head\":\"0123456789abcdef0123456789abcdef\",\"sockerless-container-tail\":"     \
+    "\"0123456789abcdef0123456789abcdef\""
+
 static struct fake f;
 static struct skl_instance *inst;
 static struct skl_call call;
@@ -112,9 +119,19 @@ static void test_pitfall_06_remove(void)
 
     begin("extended", FAKE_PLAIN); /* no handle: the create never ended; the name is known all the same */
     container.handle = NULL;
+    fake_on(&f, "GET " BASE "/v2/" FN, 1, ANSWER(200, ITEM("skls-0123456789ab", "daemon-1", IDS)));
     fake_on(&f, DEL, 1, ANSWER(200, DONE));
     remove_it();
     CU_ASSERT_FALSE(call.failed);
+    UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    end();
+
+    begin("extended", FAKE_PLAIN); /* ... but what stands under it is another's */
+    container.handle = NULL;
+    fake_on(&f, "GET " BASE "/v2/" FN, 1, ANSWER(200, ITEM("skls-0123456789ab", "daemon-1", "")));
+    remove_it();
+    CU_ASSERT_FALSE(call.failed);
+    UNIT_INT_EQ(fake_count(&f, DEL), 0);
     end();
 }
 
@@ -143,13 +160,6 @@ static void test_remove_unavailable(void)
 }
 
 /* ---- list ---- */
-
-#define ITEM(name, daemon, more)                                                                             \
-    "{\"name\":\"projects/acme/locations/us-central1/functions/" name                                        \
-    "\",\"state\":\"ACTIVE\",\"labels\":{\"sockerless-daemon\":\"" daemon "\"" more "}}"
-#define IDS                                                                                                  \
-    ",\"sockerless-container-head\":\"0123456789abcdef0123456789abcdef\",\"sockerless-container-tail\":"     \
-    "\"0123456789abcdef0123456789abcdef\""
 
 static void list_it(void)
 {

@@ -28,6 +28,7 @@
                           .delay = 3 * FAKE_SEC,                                                             \
                           .headers = "X-Sockerless-Exit-Code: " #n "\n"})
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
+#define GONE               "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
 #define FORBIDDEN                                                                                            \
     "<html><head><title>403 Forbidden</title></head><body><h1>Error: Forbidden</h1>"                         \
     "<h2>Your client does not have permission to get URL <code>/</code> from this "                          \
@@ -423,7 +424,7 @@ static void test_pitfall_29_start_waits(void)
 
 static void test_background_failure(void)
 {
-    char *handle;
+    char text[4096], *handle;
 
     begin_with("background");
     handle = create_in_background();
@@ -439,11 +440,22 @@ static void test_background_failure(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "no such image"));
     UNIT_INT_EQ(f.n_ended, 0);
     UNIT_INT_EQ(fake_count(&f, RUN), 0);
+    fake_call_fini(&call); /* the next start tries again */
+    (void)snprintf(text, sizeof(text), "{\"name\":\"" OP "\",\"done\":true,\"response\":%s}",
+                   function("ACTIVE", URI));
+    fake_on(&f, GET, 1, ANSWER(404, GONE));
+    fake_on(&f, CREATE, 1, ANSWER(200, text));
+    fake_on(&f, RUN, 1, EXIT(0));
+    container.run = 2;
+    start();
+    fake_pass(&f, 60 * FAKE_SEC);
+    CU_ASSERT_FALSE(call.failed);
+    check_end(SKL_END_EXIT, 0);
     free(handle);
     end();
 }
 
-/* The daemon was restarted in between: the function itself is asked. */
+/* The daemon was restarted in between: the function itself is asked, and made anew when that has failed. */
 static void test_background_after_restart(void)
 {
     begin();
@@ -460,10 +472,23 @@ static void test_background_after_restart(void)
     begin();
     container.handle = "{\"v\":1,\"function\":\"" FN "\",\"operation\":\"" OP "\"}";
     fake_on(&f, GET, 1, ANSWER(200, function("FAILED", "")));
+    fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"" OP "x\",\"done\":true,\"response\":{}}"));
+    fake_on(&f, CREATE, 1, ANSWER(200, "{\"name\":\"" OP "\"}"));
+    fake_on(&f, POLL, 1, ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":3,\"message\":\"no image\"}}"));
+    fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"" OP "x\",\"done\":true,\"response\":{}}"));
     start();
     fake_pass(&f, 60 * FAKE_SEC);
     CU_ASSERT_TRUE(call.failed);
     CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "no image"));
+    end();
+
+    begin(); /* another's by now */
+    container.handle = "{\"v\":1,\"function\":\"" FN "\",\"operation\":\"" OP "\"}";
+    fake_on(&f, GET, 1, ANSWER(200, "{\"name\":\"" FN "\",\"state\":\"ACTIVE\",\"serviceConfig\":{\"uri\":\"" URI "\"}}"));
+    start();
+    fake_pass(&f, 60 * FAKE_SEC);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_CONFLICT);
+    UNIT_INT_EQ(fake_count(&f, RUN), 0);
     end();
 }
 
