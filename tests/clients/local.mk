@@ -1,5 +1,5 @@
 # tests/clients: real clients, a folder each. Run by scripts/check (those from Debian) and scripts/check-clients.
-EXTRA_DIST += tests/clients/run.py tests/clients/casebook.py tests/clients/gobuild tests/clients/gocases
+EXTRA_DIST += tests/clients/run.py tests/clients/casebook.py tests/clients/images.py tests/clients/gobuild tests/clients/gocases
 EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.py tests/clients/compose-1/docker-compose.yml
 EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py tests/clients/docker-cli/cli.py tests/clients/docker-cli/terminal.py
 EXTRA_DIST += tests/clients/docker-cli-20/client.json tests/clients/docker-cli-20/run
@@ -14,3 +14,5 @@ EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/cli
 EXTRA_DIST += tests/clients/gitlab-runner/client.json
 EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go tests/clients/go-sdk/modules
 EXTRA_DIST += tests/clients/testcontainers-go/client.json tests/clients/testcontainers-go/cases.go tests/clients/testcontainers-go/modules
+EXTRA_DIST += tests/clients/services/client.json tests/clients/services/cases.py
+EXTRA_DIST += tests/images/mkdebian tests/images/postgres-entrypoint

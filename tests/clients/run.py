@@ -4,7 +4,8 @@
     run.py [--debian] [--write FILE] [CLIENT...]
 
 Each folder here is a client. Its client.json says what it is: {"name", "debian": true if Debian packages are all it needs, "install": [command...],
-"run": [command...], "needs": [programs], "skip": why it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
+"run": [command...], "needs": [programs], "images": {name: one of images.py}, "skip": why
+it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
 downloaded stays), with DOCKER_HOST set and HERE naming the folder. `run` prints a line a case: "ok - NAME", "not ok - NAME: WHY" or
 "skip - NAME: WHY", and "version - V". A client that can't be had on this machine is skipped as a whole, with the reason.
 
@@ -21,7 +22,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
+import images as image_store  # noqa: E402
 import skl  # noqa: E402
 
 INSTALL_TIMEOUT, RUN_TIMEOUT = 1200, 600
@@ -74,6 +76,9 @@ def run_client(spec, daemon, work):
     gone = [p for p in spec.get("needs", []) if not (os.path.exists(p) if p.startswith("/") else shutil.which(p))]
     if gone:
         return result.missing("not on this machine: " + ", ".join(gone))
+    why = image_store.give(spec.get("images", {}), daemon.images, work)
+    if why:
+        return result.missing(why)
     cwd = os.path.join(work, spec["key"])
     os.makedirs(cwd, exist_ok=True)
     env = dict(os.environ, HERE=spec["folder"], DOCKER_HOST=daemon.host, HOME=cwd, TESTCONTAINERS_RYUK_DISABLED="true",
