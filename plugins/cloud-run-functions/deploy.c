@@ -193,6 +193,8 @@ void deploy_ready(struct gcf_deploy *d)
 static void deploy_active(struct gcf_deploy *d, const struct gcf_function *f)
 {
     memcpy(d->handle.uri, f->uri, sizeof(d->handle.uri));
+    if (f->created)
+        d->handle.made = f->created;
     if (d->image)
         deploy_image_patch(d, f);
     else
@@ -357,6 +359,7 @@ static void deploy_accepted(struct gcf_deploy *d, struct json_object *operation)
     d->ours = true;
     if (name && strlen(name) < sizeof(d->handle.operation))
         memcpy(d->handle.operation, name, strlen(name) + 1);
+    d->handle.made = gcf_time_read(operation, "metadata.createTime");
     d->op = gcp_op_wait(&d->inst->client, GCP_FUNCTIONS, operation, d->what, d->deadline, on_operation, d);
     for (struct gcf_watch *w = d->watches, *next; w; w = next) {
         next = w->next;

@@ -63,6 +63,14 @@ static enum gcf_state state_of(const char *word)
     return !strcmp(word, "FAILED") || !strcmp(word, "UNKNOWN") ? GCF_STATE_FAILED : GCF_STATE_UNKNOWN;
 }
 
+int64_t gcf_time_read(struct json_object *o, const char *path)
+{
+    const char *text = gcp_json_str(o, path);
+    int64_t ns;
+
+    return text && gcp_time_parse(text, &ns) ? ns : 0;
+}
+
 void gcf_function_read(struct gcf_function *f, struct json_object *o)
 {
     const char *word = gcp_json_enum(o, "state", state_names);
@@ -75,6 +83,7 @@ void gcf_function_read(struct gcf_function *f, struct json_object *o)
     copy(f->service, sizeof(f->service), gcp_json_str(o, "serviceConfig.service"));
     read_labels(f, o);
     read_message(f, o);
+    f->created = gcf_time_read(o, "createTime");
 }
 
 void gcf_function_id(const char *container_id, char out[GCF_ID_MAX])
@@ -136,6 +145,8 @@ char *gcf_handle_write(const struct gcf_handle *h)
     gcp_json_put_str(o, "operation", *h->operation ? h->operation : NULL);
     if (h->created)
         gcp_json_put_int(o, "created", h->created);
+    if (h->made)
+        gcp_json_put_int(o, "made", h->made);
     text = gcp_dup(gcp_json_text(o));
     json_object_put(o);
     return text;
@@ -150,6 +161,7 @@ bool gcf_handle_read(struct gcf_handle *h, const char *text)
     copy(h->uri, sizeof(h->uri), gcp_json_str(o, "uri"));
     copy(h->operation, sizeof(h->operation), gcp_json_str(o, "operation"));
     h->created = gcp_json_int(o, "created", 0);
+    h->made = gcp_json_int(o, "made", 0);
     json_object_put(o);
     return gcp_has_prefix(h->name, "projects/") && !strstr(h->name, "..");
 }

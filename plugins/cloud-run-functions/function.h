@@ -49,8 +49,11 @@ struct gcf_function {
     char daemon[GCF_LABEL_MAX];
     char nonce[GCF_LABEL_MAX];
     char message[512]; /* first state message; "" */
+    int64_t created;   /* wall ns by Google's clock; 0 unknown */
 };
 void gcf_function_read(struct gcf_function *f, struct json_object *o);
+/* A time as wall ns; 0: there is none. */
+int64_t gcf_time_read(struct json_object *o, const char *path);
 
 /* skls-<first 12>. */
 void gcf_function_id(const char *container_id, char out[GCF_ID_MAX]);
@@ -67,7 +70,8 @@ struct gcf_handle {
     char name[GCF_NAME_MAX];      /* of the function */
     char uri[GCF_URI_MAX];        /* "" while it is being made in the background */
     char operation[GCF_NAME_MAX]; /* of the create, with an empty uri */
-    int64_t created;              /* wall ns: when it was ready; 0 unknown */
+    int64_t created;              /* wall ns by our clock: when it was ready; 0 unknown */
+    int64_t made;                 /* wall ns by Google's: when its create was accepted; 0 unknown */
 };
 /* New text, or NULL. */
 char *gcf_handle_write(const struct gcf_handle *h);

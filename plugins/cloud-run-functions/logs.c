@@ -24,11 +24,12 @@
 
 #define PAGE_SIZE      1000
 #define PAGE_SIZE_MIN  10
+#define PAGE_SIZE_TAIL 100 /* at least: not all entries are lines, and each page costs a read */
 #define PAGE_BYTES_MAX ((size_t)32 << 20)
 #define BATCH_BYTES    ((size_t)4 << 20)
 /* More than this is not kept for one reader of a tail: the oldest lines are left out. */
 #define TAIL_BYTES_MAX ((size_t)64 << 20)
-#define CREATED_SLACK  (60 * GCP_SECOND)
+#define MADE_SLACK     (60 * GCP_SECOND)
 
 struct logs {
     struct gcf_op op;
@@ -159,6 +160,8 @@ static void on_time_up(void *arg)
     gcf_log_share_leave(&l->shared);
     l->call = NULL;
     if (l->any) {
+        gcf_log(l->op.inst, SKL_LOG_WARN, "%s: its log was not read to its end within %lld s", l->shared.service,
+                (long long)(l->op.inst->config.log_timeout / GCP_SECOND));
         logs_flush(l, true);
         return;
     }
@@ -167,8 +170,10 @@ static void on_time_up(void *arg)
     logs_end(l, &err);
 }
 
-static bool logs_enough(const struct logs *l)
+static bool logs_enough(struct logs *l)
 {
+    if (l->tail >= 0)
+        gcp_log_batch_sort(&l->batch); /* what came twice does not count twice */
     return l->tail >= 0 && (l->batch.n >= (uint64_t)l->tail || l->batch.bytes > TAIL_BYTES_MAX);
 }
 
@@ -253,16 +258,16 @@ void gcf_log_filter_time(struct gcp_str *filter, const char *op, int64_t wall_ns
     gcp_log_filter_add(filter, "timestamp", op, text);
 }
 
-/* Without a lower bound the search goes through 30 days: a container has printed nothing before it was made.
- */
+/* Without a lower bound the search goes through 30 days: a container has printed nothing before it was made. By
+ * Google's clock, which is that of the entries. */
 static int64_t since_of(const struct skl_instance *inst, const struct skl_logs_req *req)
 {
     struct gcf_handle h;
 
     if (!inst->config.extended || !gcf_handle_read(&h, req->container->handle) ||
-        h.created <= CREATED_SLACK || req->since >= h.created - CREATED_SLACK)
+        h.made <= MADE_SLACK || req->since >= h.made - MADE_SLACK)
         return req->since;
-    return h.created - CREATED_SLACK;
+    return h.made - MADE_SLACK;
 }
 
 static char *logs_filter(const struct skl_instance *inst, const struct gcf_log_member *m)
@@ -328,7 +333,9 @@ void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl
     l->out = req->out;
     l->credit = 1; /* the first push tells how much there really is */
     l->tail = req->tail;
-    l->page_size = req->tail > 0 && req->tail < PAGE_SIZE ? (int)req->tail : PAGE_SIZE;
+    l->page_size = req->tail < 0 || req->tail > PAGE_SIZE ? PAGE_SIZE
+                   : req->tail < PAGE_SIZE_TAIL           ? PAGE_SIZE_TAIL
+                                                          : (int)req->tail;
     l->shared.since = since_of(inst, req);
     l->shared.until = req->until;
     l->shared.batch = &l->batch;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_DEPTH_MAX 32
+/* Protobuf's own limit is 100 messages, of which a value of free form (jsonPayload) takes one a level. */
+#define JSON_DEPTH_MAX 128
 #define JSON_KEY_MAX   64
 
 struct json_object *gcp_json_parse(const char *text, size_t n)

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <json-c/json.h>
 
-/* NULL when it is not one JSON value (nesting at most 32). Owned by the caller: json_object_put. */
+/* NULL when it is not one JSON value (nesting at most 128). Owned by the caller: json_object_put. */
 struct json_object *gcp_json_parse(const char *text, size_t n);
 
 /* Borrowed. `key` is camelCase, or a path "a.b.c" of such. NULL when absent or null. */

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Lines of one entry that are told apart; what follows stays one piece. A line is much larger here than there. */
+#define PARTS_MAX 100
+
 static void line_fini(struct gcp_log_line *l)
 {
     free(l->insert_id);
@@ -94,6 +97,24 @@ static bool batch_grow(struct gcp_log_batch *b)
     return true;
 }
 
+/* An entry's lines; at least one. */
+static bool batch_add_lines(struct gcp_log_batch *b, struct json_object *e, const char *text, size_t len,
+                            int64_t time)
+{
+    const char *end = text + len, *newline;
+
+    for (uint32_t part = 0; part == 0 || text < end; part++) {
+        newline = text < end && part + 1 < PARTS_MAX ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+        len = (size_t)((newline ? newline : end) - text);
+        if (!batch_grow(b) || !line_init(&b->lines[b->n], e, text, len, time))
+            return false;
+        b->lines[b->n].part = part;
+        b->bytes += b->lines[b->n++].len;
+        text += len + (newline ? 1 : 0);
+    }
+    return true;
+}
+
 static bool batch_add_entry(struct gcp_log_batch *b, struct json_object *e)
 {
     const char *when = gcp_json_str(e, "timestamp");
@@ -103,17 +124,12 @@ static bool batch_add_entry(struct gcp_log_batch *b, struct json_object *e)
 
     if (!when)
         when = gcp_json_str(e, "receiveTimestamp");
-    if (!text || !when || !gcp_time_parse(when, &time))
-        return true;
-    if (!batch_grow(b) || !line_init(&b->lines[b->n], e, text, len, time))
-        return false;
-    b->bytes += b->lines[b->n++].len;
-    return true;
+    return !text || !when || !gcp_time_parse(when, &time) || batch_add_lines(b, e, text, len, time);
 }
 
 bool gcp_log_batch_copy(struct gcp_log_batch *b, const struct gcp_log_line *line)
 {
-    struct gcp_log_line copy = {.time = line->time, .stream = line->stream, .len = line->len};
+    struct gcp_log_line copy = {.time = line->time, .stream = line->stream, .part = line->part, .len = line->len};
 
     copy.insert_id = strdup(line->insert_id);
     copy.service = strdup(line->service);
@@ -142,10 +158,9 @@ bool gcp_log_batch_add(struct gcp_log_batch *b, struct json_object *page)
 static int line_compare(const void *a, const void *b)
 {
     const struct gcp_log_line *x = a, *y = b;
+    int order = x->time != y->time ? (x->time < y->time ? -1 : 1) : strcmp(x->insert_id, y->insert_id);
 
-    if (x->time != y->time)
-        return x->time < y->time ? -1 : 1;
-    return strcmp(x->insert_id, y->insert_id);
+    return order ? order : (x->part > y->part) - (x->part < y->part);
 }
 
 void gcp_log_batch_sort(struct gcp_log_batch *b)

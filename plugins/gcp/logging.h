@@ -12,6 +12,7 @@
 struct gcp_log_line {
     int64_t time; /* wall ns */
     char *insert_id;
+    uint32_t part;   /* of its entry: Google merges what looks like a stack trace */
     char *service;   /* resource.labels.service_name */
     uint32_t stream; /* 1 stdout, 2 stderr */
     char *data;      /* ends in a newline */
@@ -29,7 +30,7 @@ struct gcp_log_batch {
 bool gcp_log_batch_add(struct gcp_log_batch *b, struct json_object *page);
 /* Adds a copy of a line. False: memory. */
 bool gcp_log_batch_copy(struct gcp_log_batch *b, const struct gcp_log_line *line);
-/* By time, then insertId; entries that are there twice are dropped. */
+/* By time, then insertId, then place in the entry; entries that are there twice are dropped. */
 void gcp_log_batch_sort(struct gcp_log_batch *b);
 void gcp_log_batch_fini(struct gcp_log_batch *b);
 

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 #include "gcp/fake.h"
+#include "cloud-run-functions/function.h"
 #include "cloud-run-functions/instance.h"
 #include "gcp/json.h"
 #include "plugins/gcp/logging.h"
@@ -39,7 +40,7 @@ static void begin(const char *semantics)
     stream.credit = 1000000;
     container = fake_container();
     container.handle =
-        "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"http://sim:1/run\",\"created\":1767225600000000000}";
+        "{\"v\":1,\"function\":\"" FN "\",\"uri\":\"http://sim:1/run\",\"made\":1767225600000000000}";
     inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "semantics", semantics, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(inst);
     memset(&req, 0, sizeof(req));
@@ -159,6 +160,8 @@ static void test_pitfall_21_payloads(void)
         {"\"jsonPayload\":{\"u\":\"http://x/\"},\"severity\":\"ERROR\"", "1:{\"u\":\"http://x/\"}\n"},
         {"\"text_payload\":\"snake\"", "1:snake\n"},
         {"\"textPayload\":7", ""},
+        {TEXT("Error: x\\n  at y\\n\\n  at z\\n"), "1:Error: x\n1:  at y\n1:\n1:  at z\n"}, /* merged on the way */
+        {TEXT("\\n"), "1:\n"},
     };
     char page[1024];
 
@@ -171,6 +174,25 @@ static void test_pitfall_21_payloads(void)
         UNIT_STR_EQ(text(), cases[i].shown);
         end();
     }
+}
+
+/* An entry of nothing but line ends does not become a hundred thousand lines. */
+static void test_many_line_ends(void)
+{
+    static char page[4000];
+    char *p;
+
+    (void)stpcpy(page, "{\"entries\":[" ENTRY("01", "a", "stdout", "\"textPayload\":\""));
+    p = strchr(page, '}');
+    begin("strict");
+    for (int i = 0; i < 1000; i++)
+        p = stpcpy(p, "\\n");
+    (void)stpcpy(p, "\"}]}");
+    fake_on(&f, LOGS, 1, ANSWER(200, page));
+    read_logs();
+    UNIT_INT_EQ(stream.count, 100);
+    UNIT_INT_EQ(strlen(text()), 1000 + 2 * 100);
+    end();
 }
 
 /* Pitfall 22: bounds, and the last N lines whatever N. */
@@ -197,9 +219,20 @@ static void test_pitfall_22_bounds(void)
                             "02", "b", "stdout", TEXT("2")) "],\"nextPageToken\":\"y\"}"));
     read_logs();
     UNIT_STR_EQ(sent(0, "orderBy"), "timestamp desc");
-    UNIT_STR_EQ(sent(0, "pageSize"), "2");
+    UNIT_STR_EQ(sent(0, "pageSize"), "100"); /* among the lines are entries of other kinds */
     UNIT_STR_EQ(text(), "1:3\n1:4\n");
     UNIT_INT_EQ(f.n_requests, 2);
+    end();
+
+    begin("strict"); /* an entry that comes twice is one line of the N */
+    req.tail = 3;
+    fake_on(&f, LOGS, 1,
+            ANSWER(200, "{\"entries\":[" ENTRY("04", "d", "stdout", TEXT("4")) "," ENTRY(
+                            "03", "c", "stdout", TEXT("3")) "," ENTRY("03", "c", "stdout", TEXT("3")) "],"
+                        "\"nextPageToken\":\"x\"}"));
+    fake_on(&f, LOGS, 1, ANSWER(200, "{\"entries\":[" ENTRY("02", "b", "stdout", TEXT("2")) "]}"));
+    read_logs();
+    UNIT_STR_EQ(text(), "1:2\n1:3\n1:4\n");
     end();
 
     begin("strict");
@@ -284,7 +317,67 @@ static void test_time_limit(void)
     read_logs();
     CU_ASSERT_FALSE(call.failed);
     UNIT_STR_EQ(text(), "1:1\n");
+    CU_ASSERT_TRUE(fake_logged(&f, "was not read to its end within 2 s"));
     end();
+}
+
+/* A program that prints deep JSON: its line is shown, and takes no other with it. */
+static void test_deep_json(void)
+{
+    static char page[1200];
+    char deep[201] = "", *p;
+
+    memset(deep, '[', 100);
+    memset(deep + 100, ']', 100);
+    p = stpcpy(page, "{\"entries\":[");
+    p = stpcpy(p, ENTRY("01", "a", "stdout", "\"jsonPayload\":{\"x\":@}"));
+    p = stpcpy(p, "," ENTRY("02", "b", "stdout", TEXT("next")) "]}");
+    p = strchr(page, '@');
+    memmove(p + 200, p + 1, strlen(p));
+    memcpy(p, deep, 200);
+    begin("strict");
+    fake_on(&f, LOGS, 1, ANSWER(200, page));
+    read_logs();
+    CU_ASSERT_FALSE(call.failed);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text(), deep));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text(), "1:next\n"));
+    end();
+}
+
+#define MADE "\"createTime\":\"2026-01-01T00:00:05Z\""
+
+/* The lower bound is Google's time of the function: a clock that is wrong here cuts off no line. */
+static void test_clock_skew(void)
+{
+    static const char create[] = "POST " BASE "/v2/projects";
+    for (int background = 0; background < 2; background++) {
+        struct skl_create_req create_req = {.size = sizeof(create_req), .container = &container};
+        struct skl_call made = {.kind = FAKE_CREATE};
+        char nonce[GCF_LABEL_MAX], answer[1000];
+
+        begin("extended");
+        f.wall_offset = 600 * FAKE_SEC;
+        fake_close(&f, inst);
+        inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", "create", background ? "background" : "wait", NULL);
+        container.handle = NULL;
+        gcf_nonce(&container, nonce);
+        (void)snprintf(answer, sizeof(answer),
+                       "{\"name\":\"o\",\"done\":%s,\"metadata\":{%s},\"response\":{\"name\":\"" FN "\",%s"
+                       "\"state\":\"ACTIVE\",\"labels\":{\"sockerless-nonce\":\"%s\"},\"serviceConfig\":{\"uri\":"
+                       "\"http://sim:1/run\"}}}",
+                       background ? "false" : "true", background ? MADE : "", background ? "" : MADE ",", nonce);
+        fake_on(&f, create, 1, ANSWER(200, answer));
+        fake_on(&f, "GET ", FAKE_ALWAYS, ANSWER(200, "{}"));
+        gcf_driver.ops->create(inst, &made, &create_req);
+        fake_run(&f, &made.done, 10 * FAKE_SEC);
+        CU_ASSERT_FALSE_FATAL(made.failed);
+        container.handle = made.handle;
+        fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+        read_logs();
+        CU_ASSERT_PTR_NOT_NULL(strstr(sent(0, "filter"), "timestamp>=\"2025-12-31T23:59:05.000000000Z\""));
+        fake_call_fini(&made);
+        end();
+    }
 }
 
 /* A page beyond the size limit is asked for in smaller pieces. */
@@ -490,6 +583,6 @@ static void test_errors(void)
 
 UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
           UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_pitfall_23_filter),
-          UNIT(test_pitfall_24_nothing_yet), UNIT(test_credit), UNIT(test_time_limit), UNIT(test_huge_page),
+          UNIT(test_pitfall_24_nothing_yet), UNIT(test_credit), UNIT(test_time_limit), UNIT(test_many_line_ends), UNIT(test_deep_json), UNIT(test_clock_skew), UNIT(test_huge_page),
           UNIT(test_large), UNIT(test_pitfall_18_shared), UNIT(test_shared_too_large), UNIT(test_shared_ends),
           UNIT(test_errors))
