@@ -161,10 +161,21 @@ static bool of_log(void *arg, const struct log_entry *e)
     return str_eq(e->log_name, arg);
 }
 
+/* The name holds the ID escaped, and clients put the name into the path as it is or escaped once more: an ID itself has no percent sign. */
 static void delete_log(struct sim_call *c)
 {
-    CLEANUP(free_p) char *parent = parent_of(c), *name = log_name_new(parent, strlen(parent), call_param(c, "log"));
+    CLEANUP(free_p) char *parent = parent_of(c), *name = NULL;
+    const char *given = call_param(c, "log");
+    struct buf id;
 
+    buf_init(&id, 4096);
+    if (url_decode(&id, given, strlen(given), false) == 0)
+        name = log_name_new(parent, strlen(parent), buf_str(&id));
+    buf_fini(&id);
+    if (name == NULL) {
+        call_fail(c, 400, "INVALID_ARGUMENT", "The log ID \"%.200s\" is invalid.", given);
+        return;
+    }
     if (log_store_remove(&c->sim->logs, of_log, name) == 0)
         call_fail(c, 404, "NOT_FOUND", "Log %s does not exist", name);
     else

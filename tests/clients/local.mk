@@ -16,3 +16,10 @@ EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go tes
 EXTRA_DIST += tests/clients/testcontainers-go/client.json tests/clients/testcontainers-go/cases.go tests/clients/testcontainers-go/modules
 EXTRA_DIST += tests/clients/services/client.json tests/clients/services/cases.py
 EXTRA_DIST += tests/images/mkdebian tests/images/postgres-entrypoint
+
+# Google's own clients, against the simulator alone
+EXTRA_DIST += tests/clients/gcp/casebook.js
+EXTRA_DIST += tests/clients/gcp/gcloud/client.json tests/clients/gcp/gcloud/cases.py
+EXTRA_DIST += tests/clients/gcp/googleapi/client.json tests/clients/gcp/googleapi/cases.py
+EXTRA_DIST += tests/clients/gcp/node-functions/client.json tests/clients/gcp/node-functions/cases.js
+EXTRA_DIST += tests/clients/gcp/node-logging/client.json tests/clients/gcp/node-logging/cases.js

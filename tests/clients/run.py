@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs real, unmodified clients against `sockerlessd --simulator` and counts.
+"""Runs real, unmodified clients against `sockerlessd --simulator` and counts; those in gcp/, Google's own, against the simulator itself.
 
     run.py [--debian] [--write FILE] [CLIENT...]
 
@@ -7,13 +7,15 @@ Each folder here is a client. Its client.json says what it is: {"name", "debian"
 "run": [command...], "needs": [programs], "images": {name: one of images.py}, "skip": why
 it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
 downloaded stays), with DOCKER_HOST set and HERE naming the folder. `run` prints a line a case: "ok - NAME", "not ok - NAME: WHY" or
-"skip - NAME: WHY", and "version - V". A client that can't be had on this machine is skipped as a whole, with the reason.
+"skip - NAME: WHY", and "version - V". Google's clients get SIM_URL instead of DOCKER_HOST, a simulator each, and may name its options
+("simulator": [...]). A client that can't be had on this machine is skipped as a whole, with the reason.
 
---debian: those alone. --write: the table as Markdown (docs/clients.md). The exit code is 1 when a case failed.
+--debian: those alone. --write: the tables as Markdown (docs/clients.md); what it says of clients that were not named stays. The exit code is 1 when a case failed.
 
 SPDX-License-Identifier: Apache-2.0
 """
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -54,14 +56,60 @@ class Result:
 
 def specs(names, debian):
     found = []
-    for folder in sorted(os.listdir(HERE)):
+    folders = [f for f in os.listdir(HERE)] + ["gcp/" + f for f in os.listdir(os.path.join(HERE, "gcp"))]
+    for folder in sorted(folders, key=lambda f: (f.startswith("gcp/"), f)):
         path = os.path.join(HERE, folder, "client.json")
-        if os.path.exists(path) and (not names or folder in names):
+        if os.path.exists(path) and (not names or folder in names or os.path.dirname(folder) in names):
             with open(path) as f:
-                spec = dict(json.load(f), folder=os.path.join(HERE, folder), key=folder)
+                spec = dict(json.load(f), folder=os.path.join(HERE, folder), key=folder, cloud=folder.startswith("gcp/"))
             if spec.get("debian") or not debian:
                 found.append(spec)
     return found
+
+
+class DockerHouse:
+    """One daemon for all of Docker's clients, started when the first needs it."""
+
+    def __init__(self, images):
+        self.images, self.daemon = images, None
+
+    def env(self, cwd):
+        if self.daemon is None:
+            self.daemon = skl.Daemon(self.images())
+            self.daemon.api.pull()
+        return {"DOCKER_HOST": self.daemon.host, "TESTCONTAINERS_RYUK_DISABLED": "true", "DOCKER_CONFIG": os.path.join(cwd, ".docker")}
+
+    def leftovers(self):
+        left = self.daemon.docker("ps", "-aq").stdout.split()
+        if left:
+            self.daemon.docker("rm", "-f", *left)
+        volumes = self.daemon.docker("volume", "ls", "-q").stdout.split()
+        if volumes:  # act keeps its caches on purpose
+            self.daemon.docker("volume", "rm", "-f", *volumes)
+        return [f"containers are left: {left}"] if left else []
+
+    def close(self):
+        if self.daemon is not None:
+            self.daemon.close()
+
+
+class GoogleHouse:
+    """A simulator of a Google client's own."""
+
+    def __init__(self, images, spec):
+        self.images, self.cloud = images, skl.Cloud(images(), spec.get("simulator", []))
+
+    def env(self, cwd):
+        return {"SIM_URL": self.cloud.url, "SIM_PROJECT": skl.PROJECT, "SIM_REGION": skl.REGION, "SIM_REQUESTS": os.path.join(self.cloud.state, "requests.jsonl"),
+                "SIM_DISCOVERY": os.path.join(HERE, "..", "api", "google")}
+
+    def leftovers(self):
+        left = sorted(self.cloud.names())
+        unknown = sorted({f"{r['method']} {r['path']}" for r in self.cloud.requests() if r["rpc"] == "unknown"})
+        return [f"functions are left: {left}"] * bool(left) + [f"the simulator has no {u}" for u in unknown]
+
+    def close(self):
+        self.cloud.close()
 
 
 def command(argv, env, cwd, timeout):
@@ -69,20 +117,19 @@ def command(argv, env, cwd, timeout):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def run_client(spec, daemon, work):
+def run_client(spec, house, work):
     result = Result(spec)
     if spec.get("skip"):
         return result.missing(spec["skip"])
     gone = [p for p in spec.get("needs", []) if not (os.path.exists(p) if p.startswith("/") else shutil.which(p))]
     if gone:
         return result.missing("not on this machine: " + ", ".join(gone))
-    why = image_store.give(spec.get("images", {}), daemon.images, work)
+    why = image_store.give(spec.get("images", {}), house.images(), work)
     if why:
         return result.missing(why)
     cwd = os.path.join(work, spec["key"])
     os.makedirs(cwd, exist_ok=True)
-    env = dict(os.environ, HERE=spec["folder"], DOCKER_HOST=daemon.host, HOME=cwd, TESTCONTAINERS_RYUK_DISABLED="true",
-               DOCKER_CONFIG=os.path.join(cwd, ".docker"))
+    env = dict(os.environ, HERE=spec["folder"], HOME=cwd, **house.env(cwd))
     try:
         if spec.get("install"):
             done = command(spec["install"], env, cwd, INSTALL_TIMEOUT)
@@ -96,29 +143,39 @@ def run_client(spec, daemon, work):
         result.take(line)
     if done.returncode != 0 and not result.failed:
         result.failed.append(f"ended with {done.returncode}: {done.stdout[-500:]}")
-    left = daemon.docker("ps", "-aq").stdout.split()
-    if left:
-        result.failed.append(f"containers are left: {left}")
-        daemon.docker("rm", "-f", *left)
-    volumes = daemon.docker("volume", "ls", "-q").stdout.split()
-    if volumes:  # act keeps its caches on purpose
-        daemon.docker("volume", "rm", "-f", *volumes)
+    result.failed += house.leftovers()
     return result
 
 
-def table(results):
+HEAD = ["| client | version | cases | passed | failed | skipped |", "|---|---|---|---|---|---|"]
+
+
+def row(r):
+    n = len(r.passed) + len(r.failed) + len(r.skipped)
+    if r.why:
+        return f"| {r.spec['name']} | | | | | skipped: {r.why} |"
+    return f"| {r.spec['name']} | {r.version} | {n} | {len(r.passed)} | {len(r.failed)} | {len(r.skipped)} |"
+
+
+def table(results, before):
+    """The page; what `before`, the page so far, says of clients that did not run is kept."""
+    ran = {r.spec["key"]: r for r in results}
+    rows, skips = {False: [], True: []}, []
+    for spec in specs([], False):
+        r = ran.get(spec["key"])
+        rows[spec["cloud"]] += [row(r)] if r else [line for line in before if line.startswith(f"| {spec['name']} |")]
+        skips += [f"- {spec['name']}: {case}" for case in r.skipped] if r else [line for line in before if line.startswith(f"- {spec['name']}: ")]
     lines = ["# Clients", "", "What real, unmodified clients do against `sockerlessd --simulator`. Made by `scripts/check-clients`; each client's cases are in",
-             "`tests/clients/`.", "", "| client | version | cases | passed | failed | skipped |", "|---|---|---|---|---|---|"]
-    for r in results:
-        n = len(r.passed) + len(r.failed) + len(r.skipped)
-        if r.why:
-            lines.append(f"| {r.spec['name']} | | | | | skipped: {r.why} |")
-        else:
-            lines.append(f"| {r.spec['name']} | {r.version} | {n} | {len(r.passed)} | {len(r.failed)} | {len(r.skipped)} |")
-    lines += ["", "## What is skipped, and why", ""]
-    for r in results:
-        lines += [f"- {r.spec['name']}: {case}" for case in r.skipped]
+             "`tests/clients/`.", "", *HEAD, *rows[False], "", "## Google's clients, and the simulator alone", "",
+             "What Google's own clients do against `sockerless-gcp-simulator` (`tests/clients/gcp/`).", "", *HEAD, *rows[True], "", "## What is skipped, and why", "", *skips]
     return "\n".join(lines) + "\n"
+
+
+def read_lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return f.read().splitlines()
 
 
 def main():
@@ -128,23 +185,28 @@ def main():
     parser.add_argument("clients", nargs="*")
     args = parser.parse_args()
     work = os.environ.get("SKL_CLIENTS_DIR") or tempfile.mkdtemp(prefix="skl-clients-")
-    images = os.environ.get("SKL_IMAGES") or skl.make_images(os.path.join(work, "images"))
+    images = functools.cache(lambda: os.environ.get("SKL_IMAGES") or skl.make_images(os.path.join(work, "images")))
     results = []
-    daemon = skl.Daemon(images)
+    docker = DockerHouse(images)
     try:
-        daemon.api.pull()
         for spec in specs(args.clients, args.debian):
-            r = run_client(spec, daemon, work)
+            house = GoogleHouse(images, spec) if spec["cloud"] else docker
+            try:
+                r = run_client(spec, house, work)
+            finally:
+                if house is not docker:
+                    house.close()
             results.append(r)
             for case in r.failed:
                 print(f"FAIL: {spec['name']}: {case}", flush=True)
             if not r.why:
                 print(f"{spec['name']} {r.version}: {len(r.passed)} passed, {len(r.failed)} failed, {len(r.skipped)} skipped", flush=True)
     finally:
-        daemon.close()
+        docker.close()
     if args.write:
+        text = table(results, read_lines(args.write))
         with open(args.write, "w") as f:
-            f.write(table(results))
+            f.write(text)
     if not os.environ.get("SKL_CLIENTS_DIR"):
         shutil.rmtree(work, ignore_errors=True)
     print("clients: %d passed, %d failed, %d skipped" % (sum(len(r.passed) for r in results), sum(len(r.failed) for r in results),

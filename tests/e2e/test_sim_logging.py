@@ -194,6 +194,9 @@ def test_logs_by_name(g):
     assert texts(g.entries()) == ["b", "b", "a", "a"]
     assert g.delete(f"/v2/projects/{g.project}/logs/run.googleapis.com%2Fstdout").status == 404
     assert g.get(f"/v2/projects/{g.project}/logs").json == {"logNames": names[:2]}
+    g.write({"textPayload": "x"}, log="a%2Fb")
+    assert g.delete(f"/v2/projects/{g.project}/logs/a%252Fb").json == {}  # as python3-googleapi sends it
+    assert g.delete(f"/v2/projects/{g.project}/logs/%25zz").status == 400
 
 
 def test_monitored_resources(g):
