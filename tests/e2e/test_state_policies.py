@@ -145,6 +145,7 @@ def test_an_orderly_end_keeps_containers(house):
     house.stop()
     house.start()
     assert api.inspect(cid)["State"]["Running"] and api.inspect(cid)["State"]["StartedAt"] == began
+    wait_until(lambda: runs(api, cid), "the output, when its agent is back")
     assert runs(api, cid) == 1
     assert api.post(f"/containers/{cid}/stop?t=0").status == 204
 
