@@ -31,6 +31,8 @@
 /* ... no free instance: the run before this one is just ending; no connection: a network that hiccups. */
 #define PATIENCE_BUSY          (15 * GCP_SECOND)
 #define PATIENCE_NO_CONNECTION (3 * GCP_SECOND)
+/* ... no token: its server is down for a moment. */
+#define PATIENCE_TOKEN (120 * GCP_SECOND)
 /* Beyond the function's own limit: for the front end to say so. */
 #define TIMEOUT_SLACK (60 * GCP_SECOND)
 #define ANSWER_MAX    65536
@@ -161,11 +163,21 @@ static int64_t run_patience(const struct gcf_run *r, const struct skl_http_respo
     return r->handle.created + PATIENCE_NEW - host->now_wall(host->ctx);
 }
 
+static int64_t run_delay(const struct gcf_run *r)
+{
+    return (int64_t)((double)r->delay * (0.5 + gcp_random(r->inst->host)));
+}
+
+static void run_retry(struct gcf_run *r, int64_t delay)
+{
+    r->delay = r->delay * 2 > AGAIN_MAX ? AGAIN_MAX : r->delay * 2;
+    r->timer = r->inst->host->timer_start(r->inst->host->ctx, delay, run_get_token, r);
+}
+
 /* True: another try is under way. */
 static bool run_again(struct gcf_run *r, const struct skl_http_response *res)
 {
-    const struct skl_host *host = r->inst->host;
-    int64_t delay = (int64_t)((double)r->delay * (0.5 + gcp_random(host)));
+    int64_t delay = run_delay(r);
 
     if (!gcf_run_turned_away(res))
         return false;
@@ -175,8 +187,7 @@ static bool run_again(struct gcf_run *r, const struct skl_http_response *res)
     } else if (delay >= run_patience(r, res)) {
         return false;
     }
-    r->delay = r->delay * 2 > AGAIN_MAX ? AGAIN_MAX : r->delay * 2;
-    r->timer = host->timer_start(host->ctx, delay, run_get_token, r);
+    run_retry(r, delay);
     return true;
 }
 
@@ -229,9 +240,13 @@ static void run_send(struct gcf_run *r)
 static void on_token(void *arg, const char *token, const struct skl_error *err, bool transient)
 {
     struct gcf_run *r = arg;
+    int64_t delay = run_delay(r);
 
-    (void)transient;
     r->token_wait = NULL;
+    if (err && transient && gcf_now(r->inst) + delay < r->began + PATIENCE_TOKEN) {
+        run_retry(r, delay);
+        return;
+    }
     if (err) {
         run_fail(r, err);
         return;

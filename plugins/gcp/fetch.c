@@ -91,11 +91,12 @@ static void fetch_done(struct gcp_fetch *f, const char *token, int64_t lifetime_
 
 /* ---- answers ---- */
 
-static bool id_lifetime(const char *token, int64_t *ret_ns)
+/* The metadata server hands out what it has: a good part of an hour may be over. */
+static bool id_lifetime(const struct gcp_reply *r, const char *token, int64_t *ret_ns)
 {
     int64_t seconds;
 
-    if (!token || !gcp_jwt_lifetime(token, &seconds))
+    if (!token || !gcp_jwt_lifetime(token, r->server_time / GCP_SECOND, &seconds))
         return false;
     *ret_ns = seconds * GCP_SECOND;
     return true;
@@ -122,14 +123,14 @@ static const char *answer_token(const struct gcp_fetch *f, const struct gcp_repl
 
     if (gcp_fetch_needs_base(f->cred, f->kind)) {
         token = gcp_json_str(r->json, f->kind == GCP_TOKEN_ID ? "token" : "accessToken");
-        return token && (f->kind == GCP_TOKEN_ID ? id_lifetime(token, ret_ns)
+        return token && (f->kind == GCP_TOKEN_ID ? id_lifetime(r, token, ret_ns)
                                                  : impersonated_lifetime(f, r, ret_ns))
                    ? token
                    : NULL;
     }
     if (f->kind == GCP_TOKEN_ID) {
         token = f->cred->kind == GCP_CRED_METADATA ? r->body : gcp_json_str(r->json, "id_token");
-        return id_lifetime(token, ret_ns) ? token : NULL;
+        return id_lifetime(r, token, ret_ns) ? token : NULL;
     }
     *ret_ns = seconds * GCP_SECOND;
     return seconds > 0 ? gcp_json_str(r->json, "access_token") : NULL;

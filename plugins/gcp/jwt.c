@@ -106,7 +106,7 @@ char *gcp_jwt_sign(const struct gcp_key *key, const char *key_id, const char *cl
     return out;
 }
 
-bool gcp_jwt_lifetime(const char *token, int64_t *ret_seconds)
+bool gcp_jwt_lifetime(const char *token, int64_t now, int64_t *ret_seconds)
 {
     const char *dot = strchr(token, '.'), *end = dot ? strchr(dot + 1, '.') : NULL;
     struct json_object *claims;
@@ -122,8 +122,8 @@ bool gcp_jwt_lifetime(const char *token, int64_t *ret_seconds)
     iat = gcp_json_int(claims, "iat", 0);
     json_object_put(claims);
     free(text);
-    if (iat <= 0 || exp <= iat || exp - iat > 366 * 86400)
+    if (iat <= 0 || exp <= iat || exp - iat > 366 * 86400 || (now > 0 && exp <= now))
         return false;
-    *ret_seconds = exp - iat;
+    *ret_seconds = now > iat ? exp - now : exp - iat;
     return true;
 }

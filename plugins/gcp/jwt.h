@@ -19,7 +19,8 @@ void gcp_key_free(struct gcp_key *key); /* takes NULL */
 /* "header.claims.signature" over the claims' JSON text. New string; NULL: err tells. */
 char *gcp_jwt_sign(const struct gcp_key *key, const char *key_id, const char *claims, struct skl_error *err);
 
-/* exp - iat of a token in seconds; nothing is verified. False when it is not a JWT with both. */
-bool gcp_jwt_lifetime(const char *token, int64_t *ret_seconds);
+/* Seconds until the end of a token, by the server's clock (now: Unix seconds; 0: unknown, then it is a new one);
+ * nothing is verified. False when it is not a JWT with iat and exp, or has ended. */
+bool gcp_jwt_lifetime(const char *token, int64_t now, int64_t *ret_seconds);
 
 #endif

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (c && c->token_uri && !gcp_url_trusted(c->token_uri, c->universe ? c->universe : "googleapis.com"))
         abort();
     gcp_cred_free(c);
-    (void)gcp_jwt_lifetime(text, &n);
+    (void)gcp_jwt_lifetime(text, 1, &n);
     (void)gcp_url_trusted(text, "googleapis.com");
     (void)gcp_time_parse(text, &n);
     (void)gcp_http_date_parse(text, &n);

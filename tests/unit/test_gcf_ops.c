@@ -293,6 +293,37 @@ static void test_private_function(void)
     free(text);
 }
 
+/* The token endpoint is down for a minute: a start waits for it. For good: the start fails with the reason. */
+static void test_token_endpoint_down(void)
+{
+    char *text = keys_file(NULL), answer[700];
+    struct skl_start_req req = {.size = sizeof(req), .container = &container};
+
+    for (int back = 1; back >= 0; back--) {
+        fake_init(&f);
+        memset(&call, 0, sizeof(call));
+        container = fake_container();
+        container.run = 1;
+        container.handle = "{\"function\":\"" FN "\",\"uri\":\"https://f.run.app\"}";
+        inst = fake_open(&f, &err, "credentials", keys_write("sa.json", text), NULL);
+        (void)snprintf(answer, sizeof(answer), "{\"id_token\":\"%s\"}", keys_id_token(3600, 1));
+        fake_on(&f, "POST https://oauth2.googleapis.com/token", back ? 30 : FAKE_ALWAYS, ANSWER(503, "down"));
+        fake_on(&f, "POST https://oauth2.googleapis.com/token", 1, ANSWER(200, answer));
+        fake_on(&f, "POST https://f.run.app", 1,
+                ((struct fake_answer){.status = 200, .body = "{}", .headers = "X-Sockerless-Exit-Code: 0\n"}));
+        gcf_driver.ops->start(inst, &call, &req);
+        fake_run(&f, &call.done, 300 * FAKE_SEC);
+        CU_ASSERT_TRUE(call.done);
+        UNIT_INT_EQ(call.failed, !back);
+        CU_ASSERT(call.time > 30 * FAKE_SEC && call.time < 160 * FAKE_SEC);
+        CU_ASSERT(back || strstr(call.err.message, "down"));
+        fake_close(&f, inst);
+        fake_call_fini(&call);
+        fake_fini(&f);
+    }
+    free(text);
+}
+
 /* A token that the function refuses (revoked, keys rotated) is replaced once, however old the function is. */
 static void test_private_function_token_refused(void)
 {
@@ -379,6 +410,6 @@ static void test_no_credentials(void)
 }
 
 UNIT_MAIN("gcf_ops", UNIT(test_pitfall_06_remove), UNIT(test_remove_unavailable), UNIT(test_pitfall_11_list),
-          UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function),
+          UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function), UNIT(test_token_endpoint_down),
           UNIT(test_private_function_token_refused), UNIT(test_project_from_metadata),
           UNIT(test_no_credentials))

@@ -230,6 +230,29 @@ static void test_metadata(void)
     end();
 }
 
+/* The metadata server's ID token was made a while ago: what is left of it counts, by the server's clock. */
+static void test_metadata_old_id_token(void)
+{
+    const int64_t now = FAKE_WALL / FAKE_SEC;
+    struct fake_answer old = GOOGLE(keys_id_token_of(now - 3000, 3600, 1));
+    struct asked a;
+
+    begin(NULL, NULL);
+    f.wall_offset = 5 * 3600 * FAKE_SEC; /* ours is wrong */
+    old.headers = "Metadata-Flavor: Google\nDate: Thu, 01 Jan 2026 00:00:00 GMT\n";
+    fake_on(&f, META "/identity", 1, old);
+    get_id(&a, "https://a.run.app");
+    UNIT_STR_EQ(a.token, keys_id_token_of(now - 3000, 3600, 1));
+    fake_pass(&f, 200 * FAKE_SEC);
+    get_id(&a, "https://a.run.app");
+    UNIT_INT_EQ(f.n_requests, 1);
+    fake_pass(&f, 395 * FAKE_SEC);
+    fake_on(&f, META "/identity", 1, GOOGLE(keys_id_token_of(now + 590, 3600, 2)));
+    get_id(&a, "https://a.run.app");
+    UNIT_STR_EQ(a.token, keys_id_token_of(now + 590, 3600, 2));
+    end();
+}
+
 /* Pitfall 26: no metadata server must show within seconds; what answers there without the flavor is not
  * Google. */
 static void test_pitfall_26_no_metadata(void)
@@ -527,7 +550,7 @@ static void test_drop_and_cancel(void)
 }
 
 UNIT_MAIN("gcp_auth", UNIT(test_service_account), UNIT(test_service_account_id_token), UNIT(test_user),
-          UNIT(test_user_revoked), UNIT(test_metadata), UNIT(test_pitfall_26_no_metadata),
+          UNIT(test_user_revoked), UNIT(test_metadata), UNIT(test_metadata_old_id_token), UNIT(test_pitfall_26_no_metadata),
           UNIT(test_impersonation), UNIT(test_impersonated_file), UNIT(test_external_file),
           UNIT(test_external_url), UNIT(test_search_order), UNIT(test_one_fetch_at_a_time),
           UNIT(test_refresh_ahead), UNIT(test_last_seconds), UNIT(test_impersonation_refused),

@@ -165,15 +165,15 @@ static void test_jwt(void)
     token = gcp_jwt_sign(key, "kid", "{\"iat\":100,\"exp\":400}", &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(token);
     CU_ASSERT_TRUE(keys_verify(token, &header, &claims));
-    CU_ASSERT_TRUE(gcp_jwt_lifetime(token, &seconds));
+    CU_ASSERT_TRUE(gcp_jwt_lifetime(token, 0, &seconds));
     UNIT_INT_EQ(seconds, 300);
     json_object_put(header);
     json_object_put(claims);
     free(token);
     gcp_key_free(key);
-    CU_ASSERT_FALSE(gcp_jwt_lifetime("a.b", &seconds));
-    CU_ASSERT_FALSE(gcp_jwt_lifetime("a.!!.c", &seconds));
-    CU_ASSERT_FALSE(gcp_jwt_lifetime("", &seconds));
+    CU_ASSERT_FALSE(gcp_jwt_lifetime("a.b", 0, &seconds));
+    CU_ASSERT_FALSE(gcp_jwt_lifetime("a.!!.c", 0, &seconds));
+    CU_ASSERT_FALSE(gcp_jwt_lifetime("", 0, &seconds));
     /* Pitfall 26: encrypted, of the wrong kind, or no key at all; without asking for a password. */
     CU_ASSERT_PTR_NULL(gcp_key_new(keys_encrypted(), &err));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "encrypted"));

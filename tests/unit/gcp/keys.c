@@ -96,12 +96,17 @@ bool keys_verify(const char *jwt, struct json_object **ret_header, struct json_o
 
 const char *keys_id_token(int64_t lifetime_s, int serial)
 {
+    return keys_id_token_of(1000, lifetime_s, serial);
+}
+
+const char *keys_id_token_of(int64_t issued_s, int64_t lifetime_s, int serial)
+{
     static char token[8][512];
     struct gcp_str s = {0};
     char claims[128], *out = token[serial & 7];
 
-    (void)snprintf(claims, sizeof(claims), "{\"iat\":1000,\"exp\":%lld,\"n\":%d}",
-                   (long long)(1000 + lifetime_s), serial);
+    (void)snprintf(claims, sizeof(claims), "{\"iat\":%lld,\"exp\":%lld,\"n\":%d}", (long long)issued_s,
+                   (long long)(issued_s + lifetime_s), serial);
     gcp_str_puts(&s, "e30.");
     gcp_str_put_base64url(&s, claims, strlen(claims));
     gcp_str_puts(&s, ".c2ln");

@@ -18,6 +18,7 @@ const char *keys_ec(void);
 bool keys_verify(const char *jwt, struct json_object **ret_header, struct json_object **ret_claims);
 /* Something with the shape of an ID token. */
 const char *keys_id_token(int64_t lifetime_s, int serial);
+const char *keys_id_token_of(int64_t issued_s, int64_t lifetime_s, int serial);
 /* A service account file; members of `extra` (JSON) replace the usual ones. Caller frees. */
 char *keys_file(const char *extra);
 /* Writes a file into the test's directory; its path, in a static buffer of four. */
