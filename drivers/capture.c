@@ -47,6 +47,7 @@ struct capture {
     int fd;
     char *tar;                /* being written */
     uint64_t left;            /* bytes that may still be kept */
+    uint64_t left_before;     /* ... when the file under way was begun */
     struct list waiters;
 };
 
@@ -75,6 +76,8 @@ static void stop_exchange(struct capture *k)
     k->call = NULL;
     k->stream = NULL;
     close_p(&k->fd);
+    if (k->tar)
+        k->left = k->left_before; /* what it took of the limit is for the others */
     free(STEAL(k->tar)); /* without a name in exit.json it is litter */
 }
 
@@ -208,6 +211,7 @@ static void on_close(void *arg, struct h2_stream *st, const struct skl_error *er
         CLEANUP(free_p) char *dest = destination(k->todo[k->next]);
         if (!why.kind)
             staging_exit_add_tar(&k->x, k->tar, dest);
+        k->left_before = k->left;
         k->next++;
     } else {
         path_failed(k, why.message);
@@ -226,6 +230,7 @@ static void begin_file(struct capture *k)
 
     k->status = 0;
     buf_clear(&k->body);
+    k->left_before = k->left;
     k->tar = staging_exit_name(&k->x, k->x.n_tars);
     k->fd = staging_exit_create(p->ch->staging, p->id, k->tar, &err);
     if (k->fd >= 0)
