@@ -77,7 +77,7 @@ static void on_started(void *arg, int pid)
     exec_stream_started(st, NULL);
 }
 
-/* A command that is not there: the client's stream gets the reason, as Docker's does. */
+/* A command that is not there: the client's stdout gets the reason, as Docker's does. */
 static void command_failed(struct exec_stream *st, int code, const struct skl_error *err)
 {
     CLEANUP(free_p) char *text =
@@ -86,7 +86,7 @@ static void command_failed(struct exec_stream *st, int code, const struct skl_er
 
     exec_stream_started(st, NULL);
     if (!st->detached)
-        (void)st->ops->on_output(st->arg, st->exec->config.tty ? 1 : 2, (uint32_t)strlen(text), true, text,
+        (void)st->ops->on_output(st->arg, 1, (uint32_t)strlen(text), true, text,
                                  strlen(text));
     exec_stream_exited(st, code, NULL);
 }

@@ -48,6 +48,21 @@ static void set_stat_header(struct http_req *req, const char *stat_json)
     buf_fini(&b);
 }
 
+/* Docker tells of a missing file with the container's name as the client gave it; the chain knows its ID. */
+static void reply_error(struct api_call *c, const struct skl_error *err)
+{
+    const struct container *k = container_find(c->api->opts.engine, api_param(c, "id"), NULL);
+    const char *at = k != NULL && err->kind == SKL_ERR_NOT_FOUND ? strstr(err->message, k->id) : NULL;
+    struct skl_error named = {0};
+
+    if (at == NULL) {
+        api_reply_error(c, err);
+        return;
+    }
+    error_set(&named, err->kind, "%.*s%s%s", (int)(at - err->message), err->message, api_param(c, "id"), at + strlen(k->id));
+    api_reply_error(c, &named);
+}
+
 /* ---- HEAD ---- */
 
 static void on_stat(void *arg, const struct skl_error *err, const char *stat_json)
@@ -55,7 +70,7 @@ static void on_stat(void *arg, const struct skl_error *err, const char *stat_jso
     struct api_call *c = arg;
 
     if (err != NULL) {
-        api_reply_error(c, err);
+        reply_error(c, err);
         return;
     }
     set_stat_header(c->req, stat_json);
@@ -115,7 +130,7 @@ static void on_end(void *arg, const struct skl_error *err)
         struct api_call *c = d->call;
         container_unref(d->c);
         free(d);
-        api_reply_error(c, err);
+        reply_error(c, err);
         return;
     }
     if (err != NULL)
@@ -209,7 +224,7 @@ static void upload_end(struct upload *u, const struct skl_error *err)
     container_unref(u->c);
     free(u);
     if (err != NULL)
-        api_reply_error(c, &copy);
+        reply_error(c, &copy);
     else
         api_reply_empty(c, 200);
 }

@@ -129,9 +129,9 @@ static bool check(struct api_call *c, struct container *k, struct detach *detach
     if (detach_parse(api_query(c, "detachKeys"), detach, &err) < 0)
         api_reply_error(c, &err);
     else if (k->status == CONTAINER_PAUSED)
-        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is paused, unpause the container before attach", k->id);
+        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is paused, unpause the container before attach", api_param(c, "id"));
     else if (k->status == CONTAINER_RESTARTING)
-        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is restarting, wait until the container is running", k->id);
+        api_reply_fail(c, SKL_ERR_CONFLICT, "container %s is restarting, wait until the container is running", api_param(c, "id"));
     else
         return true;
     return false;

@@ -109,6 +109,17 @@ void api_containers_restart(struct api_call *c)
     stop_or_restart(c, container_restart);
 }
 
+/* Docker says whom it could not kill by the name it was given. */
+static void on_killed(void *arg, const struct skl_error *err)
+{
+    struct api_call *c = arg;
+    struct skl_error named = {0};
+
+    if (err != NULL)
+        error_set(&named, err->kind, "Cannot kill container: %s: %s", api_param(c, "id"), err->message);
+    on_done_204(c, err != NULL ? &named : NULL);
+}
+
 void api_containers_kill(struct api_call *c)
 {
     struct skl_error err = {0};
@@ -116,12 +127,14 @@ void api_containers_kill(struct api_call *c)
     int signo;
 
     if (get_signal(c, &signo, &err) < 0) {
-        api_reply_error(c, &err);
+        on_killed(c, &err);
         return;
     }
-    k = find(c);
+    k = container_find(c->api->opts.engine, api_param(c, "id"), &err);
     if (k != NULL)
-        container_kill(k, signo > 0 ? signo : 9, on_done_204, c);
+        container_kill(k, signo > 0 ? signo : 9, on_killed, c);
+    else
+        on_killed(c, &err);
 }
 
 void api_containers_pause(struct api_call *c)

@@ -52,7 +52,7 @@ void api_system_df(struct api_call *c)
     jw_i64(&w, "LayersSize", 0);
     jw_array(&w, "Images");
     for (struct image *im = image_first(e); (types & DF_IMAGE) != 0 && im != NULL; im = image_next(im))
-        image_write_item(&w, im, NULL, c->version);
+        image_write_item(&w, im, NULL, c->version, IMAGE_CONTAINERS | IMAGE_SHARED_SIZE);
     jw_array_end(&w);
     jw_array(&w, "Containers");
     if ((types & DF_CONTAINER) != 0) {

@@ -66,6 +66,14 @@ static void config_free(struct exec_config *x)
     free(x->detach_keys);
 }
 
+/* The model would refuse it as well; Docker calls a paused container as the client did. */
+static int check_paused(struct api_call *c, const struct container *k, struct skl_error *err)
+{
+    if (k->status != CONTAINER_PAUSED)
+        return 0;
+    return error_set(err, SKL_ERR_CONFLICT, "Container %s is paused, unpause the container before exec", api_param(c, "id"));
+}
+
 void api_exec_create(struct api_call *c)
 {
     struct skl_error err = {0};
@@ -74,7 +82,8 @@ void api_exec_create(struct api_call *c)
     struct exec *x = NULL;
     struct buf out;
 
-    if (k == NULL || read_config(c->body, &config, &err) < 0 || exec_create(k, &config, &x, &err) < 0) {
+    if (k == NULL || read_config(c->body, &config, &err) < 0 || check_paused(c, k, &err) < 0 ||
+        exec_create(k, &config, &x, &err) < 0) {
         api_reply_error(c, &err);
     } else {
         buf_init(&out, 256);

@@ -214,13 +214,13 @@ static bool any_tag_matches(const struct image *im, const struct filter *referen
     return false;
 }
 
-void image_write_item(struct jw *w, const struct image *im, const struct filter *reference, int version)
+void image_write_item(struct jw *w, const struct image *im, const struct filter *reference, int version, unsigned counts)
 {
     JSON_CLEANUP struct json_object *config = image_config(im);
     struct json_object *labels = config != NULL ? json_member(config, "Labels") : NULL;
 
     jw_object(w, NULL);
-    jw_i64(w, "Containers", -1);
+    jw_i64(w, "Containers", (counts & IMAGE_CONTAINERS) != 0 ? (int64_t)im->n_containers : -1);
     jw_i64(w, "Created", im->created / NS_PER_S);
     jw_string(w, "Id", im->id);
     jw_raw(w, "Labels", labels != NULL ? json_object_to_json_string_ext(labels, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -228,7 +228,7 @@ void image_write_item(struct jw *w, const struct image *im, const struct filter 
     jw_string(w, "ParentId", "");
     jw_strings(w, "RepoDigests", (const char *const *)im->digests);
     write_tags(w, im, reference, version);
-    jw_i64(w, "SharedSize", -1);
+    jw_i64(w, "SharedSize", (counts & IMAGE_SHARED_SIZE) != 0 ? 0 : -1); /* no layer is here to be shared */
     jw_i64(w, "Size", im->size);
     if (version < 44)
         jw_i64(w, "VirtualSize", im->size);
@@ -247,6 +247,7 @@ void api_images_list(struct api_call *c)
     struct image_selection s;
     struct skl_error err = {0};
     const struct filter *reference;
+    bool shared = api_query_bool(c, "shared-size", false);
     struct image **all;
     size_t n = 0;
     struct buf out;
@@ -267,7 +268,7 @@ void api_images_list(struct api_call *c)
     jw_init(&w, &out);
     jw_array(&w, NULL);
     for (size_t i = 0; i < n; i++)
-        image_write_item(&w, all[i], reference, c->version);
+        image_write_item(&w, all[i], reference, c->version, shared ? IMAGE_SHARED_SIZE : 0);
     jw_array_end(&w);
     free(all);
     filters_fini(&s.f);

@@ -149,7 +149,10 @@ struct filter;
 struct image;
 struct volume;
 void container_write_item(struct api_call *c, struct jw *w, const struct container *k, int64_t now, bool size);
-void image_write_item(struct jw *w, const struct image *im, const struct filter *reference, int version);
+/* What costs Docker time and is told only when asked for. */
+#define IMAGE_CONTAINERS 1u
+#define IMAGE_SHARED_SIZE 2u
+void image_write_item(struct jw *w, const struct image *im, const struct filter *reference, int version, unsigned counts);
 void volume_write(struct jw *w, const struct volume *v, bool usage);
 
 #endif

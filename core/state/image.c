@@ -306,9 +306,24 @@ static int image_put(struct image *i, struct skl_error *err)
                      i->history, i->origin);
 }
 
+/* A pull's event is the reference's, and its name the repository's. */
+static char *repository_of(const char *ref)
+{
+    struct reference r;
+    char *repo;
+
+    if (reference_parse(ref, &r, NULL) < 0)
+        return xstrdup(ref);
+    repo = reference_familiar_repo(&r);
+    reference_fini(&r);
+    return repo;
+}
+
 void image_event(struct image *i, const char *action, const char *ref)
 {
+    bool pull = strcmp(action, "pull") == 0 && ref != NULL;
     CLEANUP(free_p) struct event_attr *attrs = NULL;
+    CLEANUP(free_p) char *repo = pull ? repository_of(ref) : NULL;
     JSON_CLEANUP struct json_object *config = image_config(i);
     struct json_object *labels_json = NULL;
     struct label *labels;
@@ -320,9 +335,8 @@ void image_event(struct image *i, const char *action, const char *ref)
     for (size_t k = 0; k < n; k++)
         attrs[k] = (struct event_attr){labels[k].key, labels[k].value};
     if (ref != NULL)
-        attrs[n] = (struct event_attr){"name", ref};
-    events_publish(i->engine, "image", action, strcmp(action, "pull") == 0 && ref != NULL ? ref : i->id, attrs,
-                   n + (ref != NULL));
+        attrs[n] = (struct event_attr){"name", pull ? repo : ref};
+    events_publish(i->engine, "image", action, pull ? ref : i->id, attrs, n + (ref != NULL));
     labels_free(labels);
 }
 

@@ -272,7 +272,7 @@ static void on_op_timer(void *arg)
 
 static void not_running(struct op *op)
 {
-    op_fail(op, SKL_ERR_CONFLICT, "Cannot kill container: %s: container %s is not running", op->c->id, op->c->id);
+    op_fail(op, SKL_ERR_CONFLICT, "container %s is not running", op->c->id);
 }
 
 /* Somebody waits for the start; else it is a restart by policy. */
@@ -531,7 +531,7 @@ static void kill_live(struct op *op)
         kill_event(c, op->signo);
         machine_force_end(c->machine, op->signo, NULL);
     } else {
-        op_fail(op, SKL_ERR_UNAVAILABLE, "Cannot kill container: %s: its agent is not connected", c->id);
+        op_fail(op, SKL_ERR_UNAVAILABLE, "the agent of container %s is not connected", c->id);
     }
 }
 
