@@ -82,6 +82,8 @@ void segment_unuse(struct segment *s)
 {
     bool writing = s->log->w != NULL && s == segment_last(s->log);
 
+    if (s->log->deleted) /* the descriptor is all that is left of it */
+        return;
     if (s->fd >= 0 && s->readers == 0 && !writing) {
         close(s->fd);
         s->fd = -1;
@@ -707,6 +709,8 @@ void log_free(struct log *l)
     free(l);
 }
 
+/* Whoever is still reading (the client of a `run --rm` that ended before its last byte was taken) reads on to the end: what
+ * stands before it lives until the last reference to the container goes. */
 void log_delete(struct log *l)
 {
     CLEANUP(free_p) char *dir = log_dir(l);
@@ -716,11 +720,13 @@ void log_delete(struct log *l)
         writer_free(l->w);
     l->live = false;
     l->loaded = true;
-    log_notify(l);
-    while (segment_first(l) != NULL) {
-        cursors_leave(l, segment_first(l));
+    l->deleted = true;
+    while (segment_first(l) != NULL && segment_first(l)->readers == 0 && !cursors_before(l))
         segment_free(segment_first(l));
-    }
+    for (struct segment *s = segment_first(l); s != NULL; s = segment_next(s))
+        if (segment_open_fd(s, &err) < 0)
+            log_warn("state", "%s", err.message);
+    log_notify(l);
     if (fs_remove_tree(dir, &err) < 0)
         log_warn("state", "log of container %.12s: %s", l->c->id, err.message);
 }

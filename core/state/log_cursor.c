@@ -45,6 +45,17 @@ void cursors_leave(struct log *l, struct segment *s)
     }
 }
 
+bool cursors_before(const struct log *l)
+{
+    LIST_FOREACH_SAFE(node, tmp, &l->cursors) {
+        struct log_cursor *cur = LIST_ENTRY(node, struct log_cursor, link);
+
+        if (cur->seg == NULL && !cur->ended)
+            return true;
+    }
+    return false;
+}
+
 bool cursors_pin(const struct log *l, const struct segment *s)
 {
     LIST_FOREACH_SAFE(node, tmp, &l->cursors) {

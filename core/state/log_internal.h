@@ -45,6 +45,7 @@ struct log {
     struct log_limits limits;
     bool loaded;         /* the directory was read */
     bool live;
+    bool deleted;        /* its files are unlinked */
     struct list segments;
     unsigned n_segments;
     uint32_t run;        /* of the newest RECORD_RUN */
@@ -88,6 +89,8 @@ void log_reader_moved(struct log *l);
 void cursors_leave(struct log *l, struct segment *s);
 /* Bytes of the record that is still coming in. */
 uint64_t writer_half(const struct writer *w);
+/* A cursor has not come to the first segment yet. */
+bool cursors_before(const struct log *l);
 /* A pinned cursor has still something to read in s. */
 bool cursors_pin(const struct log *l, const struct segment *s);
 

@@ -324,6 +324,34 @@ static void test_pinned(void)
     fake_fini(&f);
 }
 
+/* `run --rm` with a client that is slow: the container, and its log, are gone before the last byte was taken. */
+static void test_read_on_after_the_removal(void)
+{
+    struct fake f;
+    struct container *c = live(&f, NULL);
+    struct log_cursor_opts o = {.follow = true, .pinned = true};
+    struct log_cursor *cur = log_cursor_open(c, &o);
+    struct fake_result r = {0};
+    struct log_record rec;
+    enum log_next next;
+    int given = 0;
+
+    for (int i = 0; i < 100; i++)
+        fake_output(c, RECORD_STDOUT, "a line\n");
+    fake_exit(c, 0);
+    fake_spin(&f);
+    container_remove(c, false, false, fake_done, &r);
+    fake_spin(&f);
+    UNIT_INT_EQ(r.calls, 1);
+    CU_ASSERT_PTR_NULL(container_first(f.e));
+    while ((next = log_cursor_next(cur, &rec, NULL)) == LOG_RECORD)
+        given += rec.len == 7 && memcmp(rec.data, "a line\n", 7) == 0;
+    UNIT_INT_EQ(next, LOG_END);
+    UNIT_INT_EQ(given, 100);
+    log_cursor_close(cur);
+    fake_fini(&f);
+}
+
 static void test_pinned_reader_goes(void)
 {
     struct fake f;
@@ -454,5 +482,5 @@ static void test_full_disk(void)
 }
 
 UNIT_MAIN("state_logs", UNIT(test_exact_bytes), UNIT(test_attach), UNIT(test_follow), UNIT(test_lines), UNIT(test_since),
-          UNIT(test_long_line), UNIT(test_rotation), UNIT(test_pinned), UNIT(test_pinned_reader_goes), UNIT(test_crash),
+          UNIT(test_long_line), UNIT(test_rotation), UNIT(test_pinned), UNIT(test_pinned_reader_goes), UNIT(test_read_on_after_the_removal), UNIT(test_crash),
           UNIT(test_malformed), UNIT(test_split), UNIT(test_full_disk))
