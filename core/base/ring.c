@@ -79,6 +79,8 @@ void ring_put(struct ring *r, const void *p, size_t n)
     memcpy(r->data + at, p, first);
     memcpy(r->data, (const uint8_t *)p + first, n - first);
     r->end += n;
+    if (ring_len(r) > r->most)
+        r->most = ring_len(r);
 }
 
 const uint8_t *ring_take(struct ring *r, size_t max, size_t *ret_n)
@@ -101,8 +103,11 @@ void ring_ack(struct ring *r, size_t n)
     size_t sent = (size_t)(r->sent - r->base);
 
     r->base += n < sent ? n : sent;
-    if (r->base == r->end && !r->keep)
+    if (r->base != r->end || r->keep)
+        return;
+    if (r->cap == RING_MIN || r->most <= r->cap / 4)
         ring_fini(r);
+    r->most = 0;
 }
 
 void ring_rewind(struct ring *r)

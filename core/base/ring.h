@@ -1,5 +1,6 @@
 /*
- * base/ring.h - bytes on their way out: a ring that grows to a bound and gives its memory back when empty.
+ * base/ring.h - bytes on their way out: a ring that grows to a bound and gives its memory back when empty, unless it was well used:
+ * a stream in full flow is empty all the time, and each new piece of memory has to be filled with pages first.
  *
  * Three positions: `base` (oldest byte kept, acknowledged up to here), `sent` (handed to the link), the end. After a
  * lost link ring_rewind() goes back to base.
@@ -19,6 +20,7 @@ struct ring {
     uint64_t base;  /* stream offsets */
     uint64_t sent;
     uint64_t end;
+    size_t most;    /* bytes held at once since it was last empty */
     bool keep;      /* the memory stays while empty */
 };
 
