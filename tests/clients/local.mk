@@ -20,6 +20,8 @@ EXTRA_DIST += tests/images/mkdebian tests/images/postgres-entrypoint
 # Google's own clients, against the simulator alone
 EXTRA_DIST += tests/clients/gcp/casebook.js
 EXTRA_DIST += tests/clients/gcp/gcloud/client.json tests/clients/gcp/gcloud/cases.py
+EXTRA_DIST += tests/clients/gcp/go-api/client.json tests/clients/gcp/go-api/cases.go tests/clients/gcp/go-api/modules
+EXTRA_DIST += tests/clients/gcp/go-functions/client.json tests/clients/gcp/go-functions/cases.go tests/clients/gcp/go-functions/modules
 EXTRA_DIST += tests/clients/gcp/googleapi/client.json tests/clients/gcp/googleapi/cases.py
 EXTRA_DIST += tests/clients/gcp/node-functions/client.json tests/clients/gcp/node-functions/cases.js
 EXTRA_DIST += tests/clients/gcp/node-logging/client.json tests/clients/gcp/node-logging/cases.js
