@@ -109,7 +109,8 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
 
 /* ---- life ---- */
 
-/* What the environment says, and loopback always. curl takes prefixes of networks here since 7.86. */
+/* What the environment says; loopback and link-local addresses always: a cloud's metadata server hands out this machine's
+ * tokens. curl takes prefixes of networks here since 7.86. */
 static char *no_proxy_list(void)
 {
     const char *env = getenv("no_proxy");
@@ -118,7 +119,7 @@ static char *no_proxy_list(void)
         env = getenv("NO_PROXY");
     if (env != NULL && strcmp(env, "*") == 0)
         return xstrdup("*");
-    return xasprintf("localhost,127.0.0.0/8,::1%s%s", env != NULL ? "," : "", env != NULL ? env : "");
+    return xasprintf("localhost,127.0.0.0/8,::1,169.254.0.0/16,metadata.google.internal%s%s", env != NULL ? "," : "", env != NULL ? env : "");
 }
 
 struct http_client *http_client_new(struct loop *loop, struct skl_error *err)

@@ -7,7 +7,7 @@
  * twice, so requests are also never replayed on a dead keep-alive connection unless `idempotent`).
  *
  * Redirects are not followed. Authorization headers are never logged. Proxies come from the environment
- * as curl reads it; loopback never goes through a proxy.
+ * as curl reads it; loopback and link-local addresses never go through one.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

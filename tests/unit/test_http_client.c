@@ -633,6 +633,9 @@ static void test_loopback_ignores_proxy(void)
     exchange((struct http_call_spec){.url = "http://192.0.2.1/"});
     UNIT_INT_EQ(got.error.kind, SKL_ERR_UNAVAILABLE);
     CU_ASSERT_PTR_NOT_NULL(strstr(got.error.message, "127.0.0.1 port 1"));
+    /* a cloud's metadata server is this machine's: its tokens are nothing to show a proxy */
+    exchange((struct http_call_spec){.url = "http://169.254.169.254/", .connect_timeout_ns = 50 * NS_PER_MS});
+    CU_ASSERT_PTR_NULL(strstr(got.error.message, "127.0.0.1 port 1"));
     tear_down();
     unsetenv("http_proxy");
     unsetenv("no_proxy");
