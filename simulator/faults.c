@@ -127,6 +127,14 @@ static bool parse_what(struct rule *r, const char *what)
     } else if (str_starts(what, "slow:")) {
         r->hit.kind = FAULT_SLOW;
         return duration_parse(what + strlen("slow:"), &r->hit.delay) && r->hit.delay >= 0;
+    } else if (str_eq(what, "short") || str_starts(what, "short:")) {
+        r->hit.kind = FAULT_SHORT;
+        return what[5] != ':' || str_to_i64(what + 6, 0, INT32_MAX, &r->hit.size);
+    } else if (str_starts(what, "late:")) {
+        r->hit.kind = FAULT_LATE;
+        return duration_parse(what + strlen("late:"), &r->hit.delay) && r->hit.delay >= 0;
+    } else if (str_eq(what, "twice")) {
+        r->hit.kind = FAULT_TWICE;
     } else if (str_eq(what, "fail") || str_starts(what, "fail:")) {
         r->hit.kind = FAULT_FAIL;
         if (what[4] == ':' && !str_to_u64(what + 5, 1, 16, &n))
@@ -171,7 +179,11 @@ static int parse(struct rule *r, const char *spec, struct skl_error *err)
     if (at != NULL && !parse_when(r, at + 1))
         return bad(spec, "WHEN is N, N-M, /N or P%", err);
     if (!parse_what(r, equals + 1))
-        return bad(spec, "WHAT is a status from 400 to 599, reset, lost, slow:DURATION or fail[:CODE]", err);
+        return bad(spec, "WHAT is a status from 400 to 599, reset, lost, slow:DURATION, fail[:CODE], short[:N], late:DURATION or twice", err);
+    if ((r->hit.kind == FAULT_LATE || r->hit.kind == FAULT_TWICE) != str_eq(who, FAULTS_ENTRY))
+        return bad(spec, "late and twice are for " FAULTS_ENTRY ", and nothing else is", err);
+    if (r->hit.kind == FAULT_SHORT && !str_eq(who, "ListLogEntries"))
+        return bad(spec, "short is for ListLogEntries", err);
     r->rpc = STEAL(who);
     return 0;
 }
@@ -199,7 +211,7 @@ int faults_add(struct faults *f, const char *spec, struct skl_error *err)
 
 static bool applies(struct rule *r, const char *rpc)
 {
-    if (r->rpc == NULL || (!str_eq(r->rpc, "*") && !str_eq(r->rpc, rpc)))
+    if (r->rpc == NULL || (!(str_eq(r->rpc, "*") && !str_eq(rpc, FAULTS_ENTRY)) && !str_eq(r->rpc, rpc)))
         return false;
     r->calls++;
     if (r->every > 0)

@@ -14,6 +14,9 @@
  *            lost        it is done, and the answer is lost with the connection
  *            slow:D      it is done D (a Go duration) later
  *            fail[:CODE] the operation is made and fails with that gRPC code (default 13, INTERNAL)
+ *            short[:N]   of ListLogEntries: the page holds N entries at most (default 0) and has a successor
+ *            late:D      of LogEntry (each entry that comes in, counted as calls are): it is to be seen D later
+ *            twice       of LogEntry: each answer that has it has it twice
  *
  *     agents/D=cut       every D, all connections from functions to the host's loopback break
  *
@@ -34,11 +37,14 @@
 struct sim;
 struct faults;
 
-enum fault_kind { FAULT_NONE, FAULT_STATUS, FAULT_RESET, FAULT_LOST, FAULT_SLOW, FAULT_FAIL };
+#define FAULTS_ENTRY "LogEntry" /* not an RPC: * does not mean it */
+
+enum fault_kind { FAULT_NONE, FAULT_STATUS, FAULT_RESET, FAULT_LOST, FAULT_SLOW, FAULT_FAIL, FAULT_SHORT, FAULT_LATE, FAULT_TWICE };
 struct fault_hit {
     enum fault_kind kind;
     int status;        /* STATUS */
-    int64_t delay;     /* SLOW, ns */
+    int64_t delay;     /* SLOW, LATE, ns */
+    int64_t size;      /* SHORT */
     int grpc_code;     /* FAIL */
 };
 

@@ -210,6 +210,12 @@ static void strike(struct sim_call *c)
     case FAULT_FAIL:
         c->fail_code = hit.grpc_code;
         break;
+    case FAULT_SHORT:
+        c->short_page = true;
+        c->page_max = hit.size;
+        break;
+    case FAULT_LATE:
+    case FAULT_TWICE:
     case FAULT_NONE:
         break;
     }

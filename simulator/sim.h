@@ -96,6 +96,8 @@ struct sim_call {              /* one API request */
     const char *rpc;
     bool lost;                 /* a fault: the answer is not to arrive */
     int fail_code;             /* a fault: the operation fails with this gRPC code; 0: it does not */
+    bool short_page;           /* a fault: the page is to hold */
+    int64_t page_max;          /* ... that many at most, and to have a successor */
     struct timer slow;         /* a fault: the call goes on when it fires */
 };
 struct sim_route {

@@ -34,6 +34,7 @@ struct page {
     bool desc;
     int64_t size;
     uint64_t print;            /* of the parameters */
+    bool shortened;            /* a fault: size is less than was asked for, and a token is to be there */
     bool resumed;
     struct log_position from;  /* when resumed: the last entry that was looked at */
     char *from_id;
@@ -109,7 +110,15 @@ static int read_token(struct page *p, const char *token, struct skl_error *err)
     return 0;
 }
 
-static void add_token(const struct page *p, const struct log_entry *last, struct json_object *to)
+/* Of an empty page that nothing was looked at for: the place where it began. */
+static struct log_position beginning(const struct page *p)
+{
+    if (p->resumed)
+        return p->from;
+    return (struct log_position){.time = p->desc ? INT64_MAX : INT64_MIN, .insert_id = ""};
+}
+
+static void add_token(const struct page *p, const struct log_position *last, struct json_object *to)
 {
     JSON_CLEANUP struct json_object *o = json_new_object();
     struct buf text, token;
@@ -169,7 +178,7 @@ static bool in_resources(const struct page *p, const struct log_entry *e)
 
 static bool wanted(const struct page *p, const struct log_entry *e)
 {
-    return e->received + p->sim->opts.log_delay <= p->now && e->time >= p->now - RETENTION_NS && in_resources(p, e) && filter_matches(p->filter, e);
+    return e->received + p->sim->opts.log_delay + e->late <= p->now && e->time >= p->now - RETENTION_NS && in_resources(p, e) && filter_matches(p->filter, e);
 }
 
 /* One entry of a project, a time and an insert ID is given: the one that came first. */
@@ -219,37 +228,42 @@ static struct json_object *answer(const struct page *p)
 {
     const struct log_store *st = &p->sim->logs;
     struct json_object *o = json_new_object(), *list = json_new_array();
-    const struct log_entry *e = NULL;
+    struct log_position last = beginning(p);
     size_t from, to, i, seen = 0, bytes = 0;
 
     find_bounds(p, &from, &to);
     for (i = 0; i < to - from && seen < SCAN_MAX && bytes < PAGE_BYTES_MAX && json_object_array_length(list) < (size_t)p->size; i++, seen++) {
         size_t at = p->desc ? to - 1 - i : from + i;
-        e = log_store_at(st, at);
+        const struct log_entry *e = log_store_at(st, at);
+        last = (struct log_position){e->time, e->insert_id, e->seq};
         if (!wanted(p, e) || is_duplicate(p, at))
             continue;
-        json_push(list, log_entry_json(e));
+        for (int n = 0; n <= e->twice; n++)
+            json_push(list, log_entry_json(e));
         bytes += e->size;
     }
     if (json_object_array_length(list) > 0)
         json_add(o, "entries", list);
     else
         json_object_put(list);
-    if (i < to - from && e != NULL)
-        add_token(p, e, o);
+    if (i < to - from || p->shortened)
+        add_token(p, &last, o);
     return o;
 }
 
 void logging_list_entries(struct sim_call *c)
 {
-    struct page p = {.sim = c->sim, .now = clock_wall()};
+    struct page p = {.sim = c->sim, .now = clock_wall(), .shortened = c->short_page};
+    int64_t most = c->page_max;
     struct skl_error err = {0};
     JSON_CLEANUP struct json_object *body = log_request_read(c->body, parameters, &err);
 
-    if (body == NULL || read_request(&p, body, &err) < 0)
+    if (body == NULL || read_request(&p, body, &err) < 0) {
         call_error(c, &err);
-    else
+    } else {
+        p.size = p.shortened && most < p.size ? most : p.size;
         call_json(c, 200, answer(&p));
+    }
     filter_free(p.filter);
     free(p.from_id);
 }

@@ -57,6 +57,8 @@ struct log_entry {
     struct json_object *resource;  /* type, labels; never NULL */
     struct json_object *labels;    /* or NULL */
     struct json_object *rest;      /* all other fields, or NULL */
+    int64_t late;                  /* a fault: it is seen that much later */
+    bool twice;                    /* a fault: answers have it twice */
     size_t size;                   /* about what it takes */
 };
 void log_entry_free(struct log_entry *e);
@@ -92,6 +94,9 @@ struct instance;
 enum log_piece { LOG_WHOLE, LOG_PIECE, LOG_LAST_PIECE };   /* a line; a part of one that is too long for an entry */
 void log_output(struct instance *in, int stream, const char *line, size_t n, enum log_piece piece);
 void log_output_forget(struct instance *in); /* at its end */
+
+/* Into the simulator's store, where a fault may meet it. Takes e. */
+void log_take(struct sim *s, struct log_entry *e);
 
 /* ---- handlers, and what they share (logs.c) ---- */
 struct sim_call;

@@ -16,6 +16,15 @@
 #define PAGE_DEFAULT 50
 #define PAGE_MAX 1000
 
+void log_take(struct sim *s, struct log_entry *e)
+{
+    struct fault_hit hit = faults_strike(s->faults, FAULTS_ENTRY);
+
+    e->late = hit.kind == FAULT_LATE ? hit.delay : 0;
+    e->twice = hit.kind == FAULT_TWICE;
+    log_store_add(&s->logs, e);
+}
+
 static const struct log_field *find_parameter(const char *const *names, const char *given, struct log_field *space)
 {
     space[1] = (struct log_field){.name = NULL};

@@ -181,7 +181,7 @@ static void finish(struct instance *in, struct log_entry *e)
     } else {
         e->labels = json_object_get(in->log_labels);
     }
-    log_store_add(&in->sim->logs, e);
+    log_take(in->sim, e);
 }
 
 void log_output(struct instance *in, int stream, const char *line, size_t n, enum log_piece piece)

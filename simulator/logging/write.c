@@ -207,7 +207,7 @@ static size_t store(struct write *w)
     for (size_t i = 0; i < w->n; i++) {
         if (w->kept[i] == NULL)
             continue;
-        log_store_add(&w->sim->logs, STEAL(w->kept[i]));
+        log_take(w->sim, STEAL(w->kept[i]));
         stored++;
     }
     return stored;

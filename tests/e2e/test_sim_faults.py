@@ -57,7 +57,8 @@ def faulty(images):
 
 # ---- the rules themselves ----
 @pytest.mark.parametrize("spec", ["", "x", "=503", "CreateFunction=", "CreateFunction=200", "CreateFunction@0=503", "CreateFunction@x=503", "CreateFunction@/0=503",
-                                  "CreateFunction@101%=503", "CreateFunction@5-2=503", "CreateFunction=slow:x", "CreateFunction=fail:17", "agents/0s=cut", "agents/1s=x"])
+                                  "CreateFunction@101%=503", "CreateFunction@5-2=503", "CreateFunction=slow:x", "CreateFunction=fail:17", "agents/0s=cut", "agents/1s=x", "GetFunction=short", "ListLogEntries=short:x",
+                                  "LogEntry=503", "ListLogEntries=twice", "LogEntry=late:x"])
 def test_a_bad_rule_is_an_error(spec, tmp_path):
     done = subprocess.run([skl.program("sockerless-gcp-simulator"), "--listen", "127.0.0.1:0", "--state-dir", str(tmp_path), "--fault", spec],
                           capture_output=True, text=True, timeout=30)

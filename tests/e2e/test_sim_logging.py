@@ -334,3 +334,66 @@ def test_ingestion_takes_its_time(images):
         assert (seen - begin).total_seconds() > 1 and e["timestamp"][:19] <= begin.strftime("%Y-%m-%dT%H:%M:%S")
     finally:
         cloud.close()
+
+
+# ---- faults ----
+@pytest.fixture
+def faulty(images):
+    made = []
+
+    def make(*faults):
+        cloud = skl.Cloud(images, [arg for f in faults for arg in ("--fault", f)])
+        made.append(cloud)
+        return Google(cloud.url)
+    yield make
+    for cloud in made:
+        cloud.close()
+
+
+@pytest.mark.parametrize("order", ["timestamp asc", "timestamp desc"])
+def test_short_and_empty_pages(faulty, order):
+    g = faulty("ListLogEntries@1-2=short", "ListLogEntries@1-3=short:3", "ListLogEntries@1=short")  # a rule counts what those before it let pass
+    g.write(*[{"textPayload": str(i), "timestamp": at(i - 100)} for i in range(20)])
+    sizes, token, found = [], "", []
+    while True:
+        a = g.list(pageSize=10, pageToken=token, orderBy=order).json
+        sizes.append(len(a.get("entries", [])))
+        found += texts(a.get("entries", []))
+        token = a.get("nextPageToken")
+        if not token:
+            break
+    numbers = [str(i) for i in range(20)]
+    assert sizes == [0, 0, 3, 3, 3, 0, 10, 1] and found == (numbers if order.endswith("asc") else numbers[::-1])
+
+
+def test_late_entries(faulty):
+    """One that comes late stands before those that were seen already."""
+    g = faulty("LogEntry@2=late:1500ms")
+    g.write({"textPayload": "one", "timestamp": at(-3)}, {"textPayload": "two", "timestamp": at(-2)}, {"textPayload": "three", "timestamp": at(-1)})
+    assert texts(g.entries()) == ["one", "three"]
+    wait_until(lambda: texts(g.entries()) == ["one", "two", "three"], "the late one")
+
+
+def test_entries_that_come_twice(faulty):
+    g = faulty("LogEntry@2=twice")
+    g.write(*[{"textPayload": x} for x in "abc"])
+    entries = g.entries()
+    assert texts(entries) == ["a", "b", "b", "c"] and entries[1] == entries[2]
+
+
+def test_many_come_late_and_twice_and_none_is_lost(faulty):
+    g = faulty("LogEntry@30%=late:300ms", "LogEntry@20%=twice", "ListLogEntries@40%=short:2", "ListLogEntries@10%=503")
+    for i in range(40):
+        g.write({"textPayload": str(i)})
+
+    def seen():
+        found, token = [], ""
+        while True:
+            a = g.list(pageToken=token)
+            if a.status == 503:
+                continue
+            found += a.json.get("entries", [])
+            token = a.json.get("nextPageToken")
+            if not token:
+                return {e["insertId"]: e["textPayload"] for e in found}
+    wait_until(lambda: sorted(seen().values(), key=int) == [str(i) for i in range(40)], "all of them")
