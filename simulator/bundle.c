@@ -1,5 +1,5 @@
 /*
- * simulator/bundle.c - an OCI bundle for crun: the image's root under an overlay, the agent as entry point.
+ * simulator/bundle.c - an OCI bundle for crun: the image's root under an overlay; the agent, or what the image says, as entry point.
  *
  * As on Cloud Run the container has few privileges, a PID, IPC, UTS, mount (and mostly a network) namespace of its own,
  * and an in-memory /dev and /tmp of the image's making. The agent and what it needs are bind mounts under /.sockerless.
@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "simulator/sim.h"
+#include "simulator/service.h"
 
 #define BUNDLE_MAX (1024u * 1024)
 
@@ -30,21 +30,22 @@ static void add_env(struct json_object *env, const char *name, const char *value
 
 static void fill_env(struct instance *in, struct json_object *env)
 {
-    struct json_object *sc = json_member(in->f->json, "serviceConfig");
-    struct json_object *vars = sc != NULL ? json_member(sc, "environmentVariables") : NULL;
+    struct json_object *vars = json_member(in->rev->container, "env"), *own = in->rev->agent ? NULL : json_member(in->rev->image->config, "Env");
     char port[8];
 
-    if (vars != NULL) {
-        json_object_object_foreach(vars, key, v)
-            add_env(env, key, json_object_get_string(v));
+    if (!in->rev->agent) /* what an image without one gets; its own comes behind */
+        add_env(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    for (size_t i = 0; own != NULL && i < json_object_array_length(own); i++)
+        json_push(env, json_object_get(json_object_array_get_idx(own, i)));
+    for (size_t i = 0; vars != NULL && i < json_object_array_length(vars); i++) {
+        struct json_object *e = json_object_array_get_idx(vars, i);
+        add_env(env, json_string_or(json_member(e, "name"), ""), json_string_or(json_member(e, "value"), ""));
     }
     snprintf(port, sizeof(port), "%u", in->port);
     add_env(env, "PORT", port);
-    add_env(env, "K_SERVICE", in->f->id);
-    add_env(env, "K_CONFIGURATION", in->f->id);
+    add_env(env, "K_SERVICE", in->service);
+    add_env(env, "K_CONFIGURATION", in->service);
     add_env(env, "K_REVISION", in->revision);
-    add_env(env, "FUNCTION_TARGET", in->f->id);
-    add_env(env, "FUNCTION_SIGNATURE_TYPE", "http");
 }
 
 static void add_caps(struct json_object *process)
@@ -83,8 +84,10 @@ static void add_mounts(struct instance *in, struct json_object *mounts)
               (const char *const[]){"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", NULL});
     add_mount(mounts, "/dev/shm", "tmpfs", "shm", (const char *const[]){"nosuid", "noexec", "nodev", "mode=1777", "size=65536k", NULL});
     add_mount(mounts, "/sys", "sysfs", "sysfs", (const char *const[]){"nosuid", "noexec", "nodev", "ro", NULL});
-    add_mount(mounts, "/.sockerless/agent", "bind", in->sim->opts.agent, ro_bind);
-    add_mount(mounts, "/.sockerless/image.json", "bind", image, ro_bind);
+    if (in->rev->agent) {
+        add_mount(mounts, "/.sockerless/agent", "bind", in->sim->opts.agent, ro_bind);
+        add_mount(mounts, "/.sockerless/image.json", "bind", image, ro_bind);
+    }
     add_mount(mounts, "/etc/hosts", "bind", hosts, rw_bind);
     if (access("/etc/resolv.conf", R_OK) == 0)
         add_mount(mounts, "/etc/resolv.conf", "bind", "/etc/resolv.conf", ro_bind);
@@ -118,22 +121,35 @@ static void add_linux(struct instance *in, struct json_object *spec)
     json_add_strings(linux_part, "readonlyPaths", readonly);
 }
 
-static struct json_object *make_spec(struct instance *in)
+/* The agent is root and looks after the user itself. */
+static int fill_process(struct instance *in, struct json_object *process, struct skl_error *err)
 {
     static const char *const args[] = {"/.sockerless/agent", NULL};
-    struct json_object *spec = json_new_object(), *process, *user, *root;
-    CLEANUP(free_p) char *rootfs = fs_join(in->dir, "rootfs");
+    struct json_object *user;
 
-    json_add_string(spec, "ociVersion", "1.0.2");
-    process = json_add_object(spec, "process");
     json_add_bool(process, "terminal", false);
+    fill_env(in, json_add_array(process, "env"));
+    add_caps(process);
+    if (!in->rev->agent)
+        return process_write(in, process, err);
     user = json_add_object(process, "user");
     json_add_i64(user, "uid", 0);
     json_add_i64(user, "gid", 0);
     json_add_strings(process, "args", args);
-    fill_env(in, json_add_array(process, "env"));
     json_add_string(process, "cwd", "/");
-    add_caps(process);
+    return 0;
+}
+
+static struct json_object *make_spec(struct instance *in, struct skl_error *err)
+{
+    struct json_object *spec = json_new_object(), *root;
+    CLEANUP(free_p) char *rootfs = fs_join(in->dir, "rootfs");
+
+    json_add_string(spec, "ociVersion", "1.0.2");
+    if (fill_process(in, json_add_object(spec, "process"), err) < 0) {
+        json_object_put(spec);
+        return NULL;
+    }
     root = json_add_object(spec, "root");
     json_add_string(root, "path", rootfs);
     json_add_string(spec, "hostname", "localhost");
@@ -167,7 +183,7 @@ static int write_hosts(struct instance *in, struct skl_error *err)
 static int mount_root(struct instance *in, struct skl_error *err)
 {
     CLEANUP(free_p) char *upper = fs_join(in->dir, "upper"), *work = fs_join(in->dir, "work"), *root = fs_join(in->dir, "rootfs");
-    CLEANUP(free_p) char *options = xasprintf("lowerdir=%s,upperdir=%s,workdir=%s", in->f->image->rootfs, upper, work);
+    CLEANUP(free_p) char *options = xasprintf("lowerdir=%s,upperdir=%s,workdir=%s", in->rev->image->rootfs, upper, work);
 
     if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0 || mkdir(root, 0755) < 0)
         return error_set_errno(err, SKL_ERR_INTERNAL, errno, "making an instance's directories");
@@ -182,9 +198,11 @@ int bundle_write(struct instance *in, struct skl_error *err)
     struct json_object *spec;
     int rc;
 
-    if (write_hosts(in, err) < 0 || write_json(in->dir, "image.json", in->f->image->config, err) < 0 || mount_root(in, err) < 0)
+    if (write_hosts(in, err) < 0 || write_json(in->dir, "image.json", in->rev->image->config, err) < 0 || mount_root(in, err) < 0)
         return -1;
-    spec = make_spec(in);
+    spec = make_spec(in, err);
+    if (spec == NULL)
+        return -1;
     rc = write_json(in->dir, "config.json", spec, err);
     json_object_put(spec);
     return rc;

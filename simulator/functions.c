@@ -1,9 +1,9 @@
 /*
- * simulator/functions.c - the functions resource: create, get, list, delete.
+ * simulator/functions.c - the functions resource: create, get, update, delete.
  *
- *   create -> DEPLOYING -> ACTIVE | FAILED;  delete -> DELETING -> gone
+ *   create -> DEPLOYING -> ACTIVE | FAILED;  update -> DEPLOYING -> ...;  delete -> DELETING -> gone
  *
- * With no delays configured a deployment ends inside the create call: the answer is an operation that is done.
+ * One operation at a time on a function: a second is refused as Google refuses it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,15 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "simulator/sim.h"
-
-#define TYPE_FUNCTION "type.googleapis.com/google.cloud.functions.v2.Function"
-#define TYPE_EMPTY "type.googleapis.com/google.protobuf.Empty"
-#define GRPC_INVALID_ARGUMENT 3
-#define PAGE_MAX 1000
+#include "simulator/schema.h"
+#include "simulator/service.h"
 
 static const char *state_name(enum function_state s)
 {
@@ -37,142 +32,41 @@ struct function *function_find(struct sim *s, const char *project, const char *l
     return f;
 }
 
-const char *function_env(const struct function *f, const char *name)
+struct json_object *function_answer(const struct function *f)
 {
-    struct json_object *sc = json_member(f->json, "serviceConfig"), *env = sc ? json_member(sc, "environmentVariables") : NULL;
+    struct json_object *o = json_dup(f->next != NULL && f->state == FUNCTION_DEPLOYING ? f->next : f->json);
 
-    return env != NULL ? json_string_or(json_member(env, name), NULL) : NULL;
+    json_add_string(o, "state", state_name(f->state));
+    return o;
 }
 
-static struct json_object *answer(const struct function *f)
+struct function *function_new(struct sim *s, const char *project, const char *location, const char *id, struct json_object *json)
 {
-    json_add_string(f->json, "state", state_name(f->state));
-    return json_object_get(f->json);
+    struct function *f = xcalloc(1, sizeof(*f));
+    CLEANUP(free_p) char *service = service_id_of(id);
+
+    f->sim = s;
+    f->project = xstrdup(project);
+    f->location = xstrdup(location);
+    f->id = xstrdup(id);
+    f->name = xasprintf("projects/%s/locations/%s/functions/%s", project, location, id);
+    f->json = json;
+    f->state = FUNCTION_ACTIVE;
+    f->svc = service_find(s, project, location, service);
+    if (f->svc == NULL)
+        f->svc = service_new(s, project, location, service);
+    f->svc->f = f;
+    HASH_ADD_KEYPTR(hh, s->functions, f->name, strlen(f->name), f);
+    return f;
 }
 
-static struct json_object *answer_copy(const struct function *f)
-{
-    json_add_string(f->json, "state", state_name(f->state));
-    return json_dup(f->json);
-}
-
-/* ---- output-only fields ---- */
-
-static void set_default_string(struct json_object *o, const char *key, const char *v)
-{
-    if (json_member(o, key) == NULL)
-        json_add_string(o, key, v);
-}
-
-static void set_default_int(struct json_object *o, const char *key, int64_t v)
-{
-    if (json_member(o, key) == NULL)
-        json_add_i64(o, key, v);
-}
-
-static int64_t number(struct json_object *o, const char *key, int64_t if_absent)
-{
-    (void)json_get_i64(o, key, &if_absent, NULL);
-    return if_absent;
-}
-
-static struct json_object *member_object(struct json_object *o, const char *key)
-{
-    struct json_object *v = json_member(o, key);
-
-    return v != NULL ? v : json_add_object(o, key);
-}
-
-static void fill_service(struct function *f)
-{
-    struct json_object *sc = member_object(f->json, "serviceConfig");
-    CLEANUP(free_p) char *service = xasprintf("projects/%s/locations/%s/services/%s", f->project, f->location, f->id);
-    CLEANUP(free_p) char *uri = xasprintf("http://127.0.0.1:%u" INVOKE_PREFIX "%s/%s/%s", f->sim->port, f->project,
-                                          f->location, f->id);
-    CLEANUP(free_p) char *revision = xasprintf("%s-%05u-sim", f->id, f->revision);
-
-    set_default_string(sc, "availableMemory", "256M");
-    set_default_string(sc, "availableCpu", "0.1666");
-    set_default_int(sc, "timeoutSeconds", 60);
-    set_default_int(sc, "maxInstanceCount", 100);
-    set_default_int(sc, "maxInstanceRequestConcurrency", 1);
-    set_default_string(sc, "ingressSettings", "ALLOW_ALL");
-    set_default_string(sc, "serviceAccountEmail", SIM_PROJECT_NUMBER "-compute@developer.gserviceaccount.com");
-    json_add_bool(sc, "allTrafficOnLatestRevision", true);
-    json_add_string(sc, "service", service);
-    json_add_string(sc, "uri", uri);
-    json_add_string(sc, "revision", revision);
-    json_add_string(f->json, "url", uri);
-    f->timeout_s = number(sc, "timeoutSeconds", 60);
-    f->max_instances = (unsigned)number(sc, "maxInstanceCount", 100);
-    f->concurrency = (unsigned)number(sc, "maxInstanceRequestConcurrency", 1);
-}
-
-static void fill_build(struct function *f)
-{
-    struct json_object *bc = member_object(f->json, "buildConfig");
-    CLEANUP(free_p) char *repo = xasprintf("projects/%s/locations/%s/repositories/gcf-artifacts", f->project, f->location);
-
-    json_add_string(bc, "dockerRegistry", "ARTIFACT_REGISTRY");
-    json_add_string(bc, "dockerRepository", repo);
-}
-
-static void touch(struct function *f)
-{
-    char when[TIME_RFC3339_SIZE];
-
-    json_add_string(f->json, "updateTime", time_format_rfc3339(clock_wall(), when));
-}
-
-/* ---- deployment ---- */
-
-static bool is_docker(const struct function *f)
-{
-    struct json_object *bc = json_member(f->json, "buildConfig");
-
-    return bc != NULL && str_eq(json_string_or(json_member(bc, "runtime"), ""), "docker");
-}
-
-static void deployed(struct function *f)
-{
-    struct operation *op = STEAL(f->op);
-    struct skl_error err = {0};
-
-    if (f->fail_code != 0) {
-        f->state = FUNCTION_FAILED;
-        touch(f);
-        operation_failed(op, f->fail_code, "Build failed: a fault that was asked for.");
-        return;
-    }
-    if (is_docker(f)) {
-        const char *name = function_env(f, "SOCKERLESS_IMAGE");
-        if (name == NULL)
-            error_set(&err, SKL_ERR_INVALID, "runtime docker: the environment variable SOCKERLESS_IMAGE names no image");
-        else
-            f->image = image_open(f->sim->opts.images_dir, name, &err);
-    }
-    f->state = err.kind ? FUNCTION_FAILED : FUNCTION_ACTIVE;
-    if (!err.kind)
-        fill_service(f);
-    touch(f);
-    if (err.kind)
-        operation_failed(op, GRPC_INVALID_ARGUMENT, err.message);
-    else
-        operation_done(op, TYPE_FUNCTION, answer_copy(f));
-}
-
-static void function_free(struct function *f)
+void function_free(struct function *f)
 {
     HASH_DEL(f->sim->functions, f);
-    LIST_FOREACH_SAFE(n, tmp, &f->instances) {
-        struct instance *in = LIST_ENTRY(n, struct instance, link);
-        list_remove(&in->link);
-        in->f = NULL;
-        instance_stop(in);
-    }
-    image_unref(f->image);
-    timer_fini(&f->timer);
+    service_free(f->svc);
     json_object_put(f->json);
+    json_object_put(f->next);
+    json_object_put(f->policy);
     free(f->name);
     free(f->project);
     free(f->location);
@@ -180,91 +74,68 @@ static void function_free(struct function *f)
     free(f);
 }
 
-void functions_free(struct sim *s)
-{
-    struct function *f, *tmp;
+/* ---- handlers ---- */
 
-    HASH_ITER(hh, s->functions, f, tmp)
-        function_free(f);
+/* The body in canonical form; NULL: answered. */
+static struct json_object *read_function(struct sim_call *c)
+{
+    struct schema_violation bad;
+    struct json_object *fn = schema_read(schema_function, c->body, "function", &bad);
+
+    if (fn == NULL)
+        call_violation(c, &bad);
+    return fn;
 }
 
-static void deleted(struct function *f)
+static void set_name(struct json_object *fn, const struct function *f, const char *created)
 {
-    struct operation *op = STEAL(f->op);
-
-    if (f->fail_code != 0) { /* it stays, and can be deleted again */
-        f->state = FUNCTION_ACTIVE;
-        touch(f);
-        operation_failed(op, f->fail_code, "The deletion failed: a fault that was asked for.");
-        return;
-    }
-    function_free(f);
-    operation_done(op, TYPE_EMPTY, NULL);
-}
-
-static void on_timer(void *arg)
-{
-    struct function *f = arg;
-
-    if (f->state == FUNCTION_DELETING)
-        deleted(f);
-    else
-        deployed(f);
-}
-
-static struct function *function_new(struct sim_call *c, const char *id)
-{
-    struct function *f = xcalloc(1, sizeof(*f));
     char when[TIME_RFC3339_SIZE];
 
-    f->sim = c->sim;
-    f->project = xstrdup(call_param(c, "project"));
-    f->location = xstrdup(call_param(c, "location"));
-    f->id = xstrdup(id);
-    f->name = xasprintf("projects/%s/locations/%s/functions/%s", f->project, f->location, id);
-    f->json = json_dup(c->body);
-    f->revision = 1;
-    list_init(&f->instances);
-    timer_init(c->sim->loop, &f->timer, on_timer, f);
-    json_add_string(f->json, "name", f->name);
-    json_add_string(f->json, "environment", "GEN_2");
-    json_add_string(f->json, "createTime", time_format_rfc3339(clock_wall(), when));
-    touch(f);
-    fill_build(f);
-    HASH_ADD_KEYPTR(hh, c->sim->functions, f->name, strlen(f->name), f);
-    return f;
+    time_format_rfc3339(clock_wall(), when);
+    json_add_string(fn, "name", f->name);
+    json_add_string(fn, "environment", "GEN_2");
+    json_add_string(fn, "createTime", created != NULL ? created : when);
+    json_add_string(fn, "updateTime", when);
 }
 
-/* ---- handlers ---- */
+/* A function's service takes a name that a service of Cloud Run, or another spelling of the function's, may have. */
+static bool name_is_taken(struct sim_call *c, const char *id)
+{
+    CLEANUP(free_p) char *service = service_id_of(id);
+
+    if (service_find(c->sim, call_param(c, "project"), call_param(c, "location"), service) == NULL)
+        return false;
+    call_fail(c, 409, "ALREADY_EXISTS",
+              "Could not create Cloud Run service %s. A Cloud Run service with this name already exists. Please redeploy the function "
+              "with a different name.",
+              service);
+    return true;
+}
 
 static void handle_create(struct sim_call *c)
 {
-    const char *query_id = http_req_query(c->req, "functionId");
+    const char *query_id = http_req_query(c->req, "functionId"), *project = call_param(c, "project"), *location = call_param(c, "location");
     CLEANUP(free_p) char *id = xstrdup(query_id != NULL ? query_id : "");
+    JSON_CLEANUP struct json_object *fn = read_function(c);
     struct skl_error err = {0};
     struct function *f;
-    struct operation *op;
-    int64_t delay = c->sim->opts.operation_delay + c->sim->opts.build_delay;
 
-    if (function_validate(c->sim, id, c->body, &err) < 0) {
+    if (fn == NULL)
+        return;
+    if (!sim_location_known(location)) {
+        call_fail(c, 403, "PERMISSION_DENIED", "Permission denied on 'locations/%s' (or it may not exist).", location);
+        return;
+    }
+    if (function_validate(c->sim, id, project, location, fn, &err) < 0) {
         call_error(c, &err);
         return;
     }
-    if (function_find(c->sim, call_param(c, "project"), call_param(c, "location"), id) != NULL) {
-        call_fail(c, 409, "ALREADY_EXISTS",
-                  "Could not create Cloud Run service %s. A Cloud Run service with this name already exists. Please "
-                  "redeploy the function with a different name.",
-                  id);
+    if (name_is_taken(c, id))
         return;
-    }
-    f = function_new(c, id);
-    f->fail_code = c->fail_code;
-    op = f->op = operation_new(c->sim, f->project, f->location, f->name, "create", "CREATE_FUNCTION", json_dup(c->body));
-    if (delay > 0)
-        timer_start(&f->timer, delay);
-    else
-        deployed(f);
-    call_json(c, 200, json_object_get(op->json));
+    f = function_new(c->sim, project, location, id, json_dup(fn));
+    set_name(f->json, f, NULL);
+    f->next = json_dup(f->json);
+    call_json(c, 200, json_object_get(deploy_function(f, true, c->fail_code)->json));
 }
 
 static struct function *find_or_fail(struct sim_call *c)
@@ -278,130 +149,89 @@ static struct function *find_or_fail(struct sim_call *c)
     return f;
 }
 
+/* True: answered, since something is in progress. */
+static bool is_busy(struct sim_call *c, const struct function *f)
+{
+    if (f->deploy == NULL && f->svc->deploy == NULL)
+        return false;
+    call_fail(c, 409, "ABORTED", "unable to queue the operation");
+    return true;
+}
+
 static void handle_get(struct sim_call *c)
 {
     struct function *f = find_or_fail(c);
 
     if (f != NULL)
-        call_json(c, 200, answer(f));
+        call_json(c, 200, function_answer(f));
+}
+
+/* What the function becomes: the fields of the mask from the request, all else as it is. NULL: answered. */
+static struct json_object *merge(struct sim_call *c, const struct function *f, struct json_object *fn)
+{
+    const char *given = http_req_query(c->req, "updateMask");
+    struct skl_error err = {0};
+    CLEANUP(free_p) char **mask = str_empty(given) ? mask_of(fn) : mask_parse(schema_function, given, &err);
+    struct json_object *next;
+
+    if (mask == NULL) {
+        call_error(c, &err);
+        return NULL;
+    }
+    next = json_dup(f->json);
+    mask_apply(mask, next, fn);
+    json_object_object_del(next, "stateMessages");
+    set_name(next, f, json_string_or(json_member(f->json, "createTime"), NULL));
+    return next;
+}
+
+static void handle_patch(struct sim_call *c)
+{
+    struct function *f = find_or_fail(c);
+    JSON_CLEANUP struct json_object *fn = f != NULL ? read_function(c) : NULL;
+    struct json_object *next = fn != NULL ? merge(c, f, fn) : NULL;
+    struct skl_error err = {0};
+
+    if (next == NULL)
+        return;
+    if (is_busy(c, f)) {
+        json_object_put(next);
+        return;
+    }
+    if (function_validate(c->sim, f->id, f->project, f->location, next, &err) < 0) {
+        json_object_put(next);
+        call_error(c, &err);
+        return;
+    }
+    f->next = next;
+    call_json(c, 200, json_object_get(deploy_function(f, false, c->fail_code)->json));
 }
 
 static void handle_delete(struct sim_call *c)
 {
     struct function *f = find_or_fail(c);
-    struct operation *op;
 
-    if (f == NULL)
-        return;
-    if (f->op != NULL) {
-        call_fail(c, 409, "ABORTED", "unable to queue the operation");
-        return;
-    }
-    f->fail_code = c->fail_code;
-    op = f->op = operation_new(c->sim, f->project, f->location, f->name, "delete", "DELETE_FUNCTION", NULL);
-    f->state = FUNCTION_DELETING;
-    if (c->sim->opts.operation_delay > 0)
-        timer_start(&f->timer, c->sim->opts.operation_delay);
-    else
-        deleted(f);
-    call_json(c, 200, json_object_get(op->json));
+    if (f != NULL && !is_busy(c, f))
+        call_json(c, 200, json_object_get(deploy_delete_function(f, c->fail_code)->json));
 }
 
-static int by_name(const void *a, const void *b)
+/* Upgrades from 1st gen and the way out of Functions: there is nothing here that could be upgraded. */
+static void handle_upgrade(struct sim_call *c)
 {
-    const struct function *const *x = a, *const *y = b;
-
-    return strcmp((*x)->name, (*y)->name);
+    call_fail(c, 501, "UNIMPLEMENTED", "Operation is not implemented, or supported, or enabled: the simulator has no functions of the 1st gen.");
 }
 
-static bool label_matches(struct json_object *labels, const char *key, const char *value)
-{
-    const char *v = labels != NULL ? json_string_or(json_member(labels, key), NULL) : NULL;
-
-    return v != NULL && (str_eq(value, "*") || str_ieq(v, value));
-}
-
-/* The part of AIP-160 that the driver uses: labels.k="v" and labels.k:* joined by AND. false: not understood. */
-static bool filter_function(const struct function *f, const char *filter, bool *ret)
-{
-    CLEANUP(free_p) char *text = xstrdup(filter);
-    char *save = NULL;
-
-    *ret = true;
-    for (char *part = text; part != NULL;) {
-        char *next = strstr(part, " AND "), *op, *key, *value;
-        size_t n;
-        if (next != NULL) {
-            *next = '\0';
-            next += 5;
-        }
-        key = str_trim(part);
-        op = strpbrk(key, "=:");
-        if (!str_starts(key, "labels.") || op == NULL)
-            return false;
-        value = str_trim(op + 1);
-        *op = '\0';
-        n = strlen(value);
-        if (n >= 2 && value[0] == '"' && value[n - 1] == '"') {
-            value[n - 1] = '\0';
-            value++;
-        }
-        *ret &= label_matches(json_member(f->json, "labels"), str_trim(key + strlen("labels.")), value);
-        part = next;
-    }
-    (void)save;
-    return true;
-}
-
-static bool listed(struct sim_call *c, const struct function *f, const char *filter, bool *ret_bad)
-{
-    const char *location = call_param(c, "location");
-    bool keep = true;
-
-    if (!str_eq(f->project, call_param(c, "project")) || (!str_eq(location, "-") && !str_eq(f->location, location)))
-        return false;
-    if (!str_empty(filter) && !filter_function(f, filter, &keep))
-        *ret_bad = true;
-    return keep;
-}
-
-static void handle_list(struct sim_call *c)
-{
-    const char *filter = http_req_query(c->req, "filter"), *token = http_req_query(c->req, "pageToken");
-    const char *size = http_req_query(c->req, "pageSize");
-    size_t n = 0, count = HASH_COUNT(c->sim->functions);
-    struct function **all = xcalloc(count + 1, sizeof(*all)), *f, *tmp;
-    struct json_object *o, *list;
-    uint64_t from = 0, page = 0;
-    bool bad = false;
-
-    HASH_ITER(hh, c->sim->functions, f, tmp)
-        if (listed(c, f, filter, &bad))
-            all[n++] = f;
-    if (bad || (size != NULL && !str_to_u64(size, 0, INT32_MAX, &page)) || (token != NULL && !str_to_u64(token, 0, UINT32_MAX, &from))) {
-        free(all);
-        call_fail(c, 400, "INVALID_ARGUMENT", "Request contains an invalid argument.");
-        return;
-    }
-    qsort(all, n, sizeof(*all), by_name);
-    page = page == 0 || page > PAGE_MAX ? PAGE_MAX : page;
-    o = json_new_object();
-    list = json_add_array(o, "functions");
-    for (uint64_t i = from; i < n && i < from + page; i++)
-        json_push(list, answer(all[i]));
-    if (from + page < n) {
-        char next[24];
-        snprintf(next, sizeof(next), "%llu", (unsigned long long)(from + page));
-        json_add_string(o, "nextPageToken", next);
-    }
-    free(all);
-    call_json(c, 200, o);
-}
-
+#define FUNCTION "/v2/projects/{project}/locations/{location}/functions/{function}"
 const struct sim_route functions_routes[] = {
     {"POST", "/v2/projects/{project}/locations/{location}/functions", "CreateFunction", handle_create, false},
-    {"GET", "/v2/projects/{project}/locations/{location}/functions", "ListFunctions", handle_list, false},
-    {"GET", "/v2/projects/{project}/locations/{location}/functions/{function}", "GetFunction", handle_get, false},
-    {"DELETE", "/v2/projects/{project}/locations/{location}/functions/{function}", "DeleteFunction", handle_delete, false},
+    {"GET", FUNCTION, "GetFunction", handle_get, false},
+    {"PATCH", FUNCTION, "UpdateFunction", handle_patch, false},
+    {"DELETE", FUNCTION, "DeleteFunction", handle_delete, false},
+    {"POST", FUNCTION ":abortFunctionUpgrade", "AbortFunctionUpgrade", handle_upgrade, false},
+    {"POST", FUNCTION ":commitFunctionUpgrade", "CommitFunctionUpgrade", handle_upgrade, false},
+    {"POST", FUNCTION ":detachFunction", "DetachFunction", handle_upgrade, false},
+    {"POST", FUNCTION ":redirectFunctionUpgradeTraffic", "RedirectFunctionUpgradeTraffic", handle_upgrade, false},
+    {"POST", FUNCTION ":rollbackFunctionUpgradeTraffic", "RollbackFunctionUpgradeTraffic", handle_upgrade, false},
+    {"POST", FUNCTION ":setupFunctionUpgradeConfig", "SetupFunctionUpgradeConfig", handle_upgrade, false},
     {NULL, NULL, NULL, NULL, false},
 };

@@ -1,5 +1,5 @@
 /*
- * simulator/instance.c - one running container of a function.
+ * simulator/instance.c - one running container of a revision.
  *
  *   STARTING -> (its port accepts: invoke.c) READY -> STOPPING -> gone;  it may end by itself at any time
  *
@@ -23,7 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "simulator/sim.h"
+#include "simulator/service.h"
 
 #define GRACE_NS (INT64_C(10) * 1000000000) /* of the platform: SIGTERM to SIGKILL */
 #define READ_SIZE (64u * 1024)
@@ -134,6 +134,7 @@ static void instance_free(struct instance *in)
     free(in->revision);
     json_object_put(in->labels);
     log_output_forget(in);
+    revision_unref(in->rev);
     free(in);
     if (s->stopping && list_empty(&s->instances))
         s->stopped(s);
@@ -195,30 +196,31 @@ void instances_stop_all(struct sim *s)
 
 /* ---- the start ---- */
 
-/* The ports of URLs that name host.sockerless.internal in the function's environment. */
+/* The port of a URL that names host.sockerless.internal is relayed. */
+static void add_relay(struct instance *in, const char *value)
+{
+    const char *at = strstr(value, "host.sockerless.internal:");
+    struct skl_error err = {0};
+    char digits[6];
+    uint64_t port;
+
+    if (at == NULL || in->n_relays == ARRAY_LEN(in->relays))
+        return;
+    snprintf(digits, sizeof(digits), "%.*s", (int)strspn(at + 25, "0123456789"), at + 25);
+    if (!str_to_u64(digits, 1, 65535, &port))
+        return;
+    if (relay_ref(in->sim, (uint16_t)port, &err) < 0)
+        log_warn("instance", "%s", err.message);
+    else
+        in->relays[in->n_relays++] = (uint16_t)port;
+}
+
 static void add_relays(struct instance *in)
 {
-    struct json_object *sc = json_member(in->f->json, "serviceConfig");
-    struct json_object *vars = sc != NULL ? json_member(sc, "environmentVariables") : NULL;
+    struct json_object *env = json_member(in->rev->container, "env");
 
-    if (vars == NULL || in->net == NULL)
-        return;
-    json_object_object_foreach(vars, key, v) {
-        const char *at = strstr(json_object_get_string(v), "host.sockerless.internal:");
-        struct skl_error err = {0};
-        char digits[6];
-        uint64_t port;
-        (void)key;
-        if (at == NULL || in->n_relays == ARRAY_LEN(in->relays))
-            continue;
-        snprintf(digits, sizeof(digits), "%.*s", (int)strspn(at + 25, "0123456789"), at + 25);
-        if (!str_to_u64(digits, 1, 65535, &port))
-            continue;
-        if (relay_ref(in->sim, (uint16_t)port, &err) < 0)
-            log_warn("instance", "%s", err.message);
-        else
-            in->relays[in->n_relays++] = (uint16_t)port;
-    }
+    for (size_t i = 0; env != NULL && in->net != NULL && i < json_object_array_length(env); i++)
+        add_relay(in, json_string_or(json_member(json_object_array_get_idx(env, i), "value"), ""));
 }
 
 static int free_port(void)
@@ -272,29 +274,48 @@ static int spawn(struct instance *in, struct skl_error *err)
     return in->child != NULL ? 0 : -1;
 }
 
-struct instance *instance_start(struct function *f, struct skl_error *err)
+void instance_release(struct instance *in)
+{
+    if (in->active > 0)
+        in->active--;
+    if (in->active == 0 && in->svc != NULL && in->rev != in->svc->serving)
+        instance_stop(in);
+}
+
+static struct instance *instance_new(struct service *svc)
 {
     struct instance *in = xcalloc(1, sizeof(*in));
     char id[ID_SIZE];
 
     id_new(id);
     snprintf(in->id, sizeof(in->id), "%.32s", id);
-    in->sim = f->sim;
-    in->f = f;
+    in->sim = svc->sim;
+    in->svc = svc;
+    in->rev = svc->serving;
+    in->rev->refs++;
     in->out_fd[0] = in->out_fd[1] = -1;
-    in->dir = xasprintf("%s/instances/%s", f->sim->opts.state_dir, in->id);
-    in->service = xstrdup(f->id);
-    in->location = xstrdup(f->location);
-    in->project = xstrdup(f->project);
-    in->revision = xasprintf("%s-%05u-sim", f->id, f->revision);
-    in->labels = json_object_get(json_member(f->json, "labels"));
-    timer_init(f->sim->loop, &in->kill, on_kill, in);
-    list_push_back(&f->instances, &in->link);
-    list_push_back(&f->sim->instances, &in->all);
-    if (f->image == NULL) {
-        error_set(err, SKL_ERR_UNAVAILABLE, "the function's build has no image that the simulator can run: only runtime "
-                                            "\"docker\" is executed");
-    } else if (fs_mkdir_p(in->dir, 0700, err) == 0 && set_network(in, err) == 0) {
+    in->dir = xasprintf("%s/instances/%s", svc->sim->opts.state_dir, in->id);
+    in->service = xstrdup(svc->id);
+    in->location = xstrdup(svc->location);
+    in->project = xstrdup(svc->project);
+    in->revision = xstrdup(in->rev->id);
+    in->labels = json_object_get(json_member(in->rev->json, "labels"));
+    timer_init(svc->sim->loop, &in->kill, on_kill, in);
+    list_push_back(&svc->instances, &in->link);
+    list_push_back(&svc->sim->instances, &in->all);
+    return in;
+}
+
+struct instance *instance_start(struct service *svc, struct skl_error *err)
+{
+    struct instance *in;
+
+    if (svc->serving->image == NULL) {
+        error_set(err, SKL_ERR_UNAVAILABLE, "%s", svc->serving->why);
+        return NULL;
+    }
+    in = instance_new(svc);
+    if (fs_mkdir_p(in->dir, 0700, err) == 0 && set_network(in, err) == 0) {
         add_relays(in);
         if (bundle_write(in, err) == 0 && spawn(in, err) == 0)
             return in;

@@ -1,10 +1,10 @@
 /*
- * simulator/invoke.c - a function's URL: finds or starts an instance, waits for its port, passes the request on, and the
- * answer back, both as streams.
+ * simulator/invoke.c - a service's URL: finds or starts an instance, waits for its port, passes the request on, and the
+ * answer back, both as streams. What comes behind the service's own path goes on to the container.
  *
  * The probe is a TCP connect: an HTTP request would run the user's program. The request itself is sent once; what
  * happened to it is what the caller learns. At the function's timeout the answer is 504 and the process goes on, as on
- * Cloud Run.
+ * Cloud Run. A request that wants another protocol (a WebSocket) is passed on as bytes: upgrade.c.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -16,10 +16,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/http_client.h"
-#include "simulator/sim.h"
+#include "simulator/invoke.h"
 
 #define PROBE_NS (INT64_C(1) * 1000000)         /* between two connects at a cold start */
 #define PROBES_QUICK 60                         /* at that pace; then it grows to */
@@ -27,27 +28,6 @@
 #define STARTUP_NS (INT64_C(240) * 1000000000)  /* as on Cloud Run */
 #define HEADERS_MAX 200
 #define NO_LIMIT (UINT64_C(1) << 50)
-
-struct invocation {
-    struct sim *sim;
-    struct http_req *req;
-    struct instance *in;       /* counted in its `active` */
-    char id[33];
-    char *path;                /* behind the function's own */
-    int64_t timeout;
-    struct timer probe, deadline;
-    int64_t probe_ns, give_up;
-    unsigned probes;
-    struct io io;
-    int fd;                    /* of a probe */
-    struct http_call *call;
-    /* request body on its way */
-    char *piece;
-    size_t piece_len, piece_at;
-    bool body_ended, body_bad, reading;
-    uint64_t body_bytes;
-    bool answered;
-};
 
 static void inv_free(struct invocation *v)
 {
@@ -57,13 +37,14 @@ static void inv_free(struct invocation *v)
         io_fini(&v->io);
         close(v->fd);
     }
+    upgrade_free(v->upgrade);
     free(v->piece);
     free(v->path);
     free(v);
 }
 
 /* The instance may be gone since. */
-static struct instance *inv_instance(struct invocation *v)
+struct instance *inv_instance(struct invocation *v)
 {
     LIST_FOREACH_SAFE(n, tmp, &v->sim->instances) {
         struct instance *in = LIST_ENTRY(n, struct instance, all);
@@ -77,24 +58,43 @@ static void release(struct invocation *v)
 {
     struct instance *in = inv_instance(v);
 
-    if (in != NULL && in->active > 0)
-        in->active--;
+    if (in != NULL)
+        instance_release(in);
 }
 
-static void log_invoke(struct invocation *v, int status)
+void inv_log(struct invocation *v, int status)
 {
     server_log(v->sim, "Invoke", http_req_method(v->req), http_req_target(v->req), status, NULL);
 }
 
 /* Ends the exchange before an answer of the instance began. */
-static void inv_fail(struct invocation *v, int status, const char *text)
+void inv_fail(struct invocation *v, int status, const char *text)
 {
     CLEANUP(free_p) char *html = xasprintf("<html><head><title>Error</title></head><body><h1>Error: %d</h1><h2>%s</h2></body></html>\n",
                                            status, text);
-    log_invoke(v, status);
+    inv_log(v, status);
     release(v);
     http_req_on_gone(v->req, NULL, NULL);
     http_res_send(v->req, status, "text/html; charset=UTF-8", html, strlen(html));
+    inv_free(v);
+}
+
+/* Ends an exchange whose answer was on its way, well or not. */
+void inv_end(struct invocation *v, bool well)
+{
+    release(v);
+    http_req_on_gone(v->req, NULL, NULL);
+    if (well)
+        http_res_end(v->req);
+    else
+        http_res_abort(v->req);
+    inv_free(v);
+}
+
+/* The exchange is the upgraded connection's from now on; that has taken the request. */
+void inv_taken(struct invocation *v)
+{
+    release(v);
     inv_free(v);
 }
 
@@ -150,7 +150,7 @@ static void on_body_end(void *arg, const struct skl_error *err)
 
 static const struct http_body_reader body_reader = {.on_data = on_body, .on_end = on_body_end};
 
-static bool hop_by_hop(const char *name)
+bool inv_hop_by_hop(const char *name)
 {
     static const char *const names[] = {"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Content-Length",
                                         "Upgrade", "TE", "Trailer", "Expect", "Host", "Date"};
@@ -175,10 +175,10 @@ static void on_head(void *arg, struct http_call *call, int status)
     while ((at = http_call_next_header(call, at, &name, &value)) != NULL) {
         if (strcasecmp(name, "Content-Type") == 0)
             ctype = value;
-        else if (!hop_by_hop(name))
+        else if (!inv_hop_by_hop(name))
             http_res_header(v->req, name, "%s", value);
     }
-    log_invoke(v, status);
+    inv_log(v, status);
     if (length != NULL && str_to_u64(length, 0, INT64_MAX, &n))
         http_res_begin(v->req, status, ctype, HTTP_RES_LENGTH, (int64_t)n);
     else
@@ -215,19 +215,17 @@ static void on_done(void *arg, const struct http_result *res)
             inv_fail(v, 503, "The service you requested is not available yet.");
         return;
     }
-    release(v);
-    http_req_on_gone(v->req, NULL, NULL);
-    if (res->error != NULL)
-        http_res_abort(v->req);
-    else
-        http_res_end(v->req);
-    inv_free(v);
+    inv_end(v, res->error == NULL);
 }
 
 static void on_deadline(void *arg)
 {
     struct invocation *v = arg;
 
+    if (v->req == NULL) { /* a pipe */
+        inv_taken(v);
+        return;
+    }
     if (v->call != NULL)
         http_call_forget(v->call);
     v->call = NULL;
@@ -235,10 +233,7 @@ static void on_deadline(void *arg)
         inv_fail(v, 504, "upstream request timeout");
         return;
     }
-    release(v);
-    http_req_on_gone(v->req, NULL, NULL);
-    http_res_abort(v->req);
-    inv_free(v);
+    inv_end(v, false);
 }
 
 static void on_gone(void *arg)
@@ -249,17 +244,36 @@ static void on_gone(void *arg)
         http_call_forget(v->call);
     v->call = NULL;
     if (!v->answered)
-        log_invoke(v, 499);
+        inv_log(v, 499);
     release(v);
     http_res_abort(v->req);
     inv_free(v);
 }
 
+/* What Google's front end adds. */
+static size_t add_platform_headers(const struct invocation *v, char **out)
+{
+    const char *peer = http_req_peer(v->req), *host = http_req_header(v->req, "Host"), *trace = http_req_header(v->req, "traceparent");
+    unsigned long long a = random_u64(), b = random_u64(), span = random_u64();
+    size_t n = 0;
+
+    out[n++] = xasprintf("X-Forwarded-Proto: https");
+    out[n++] = xasprintf("X-Forwarded-For: %.*s", (int)strcspn(peer, ":"), peer);
+    out[n++] = xasprintf("Function-Execution-Id: %012llx", span & 0xffffffffffffULL);
+    if (host != NULL)
+        out[n++] = xasprintf("Host: %s", host);
+    if (http_req_header(v->req, "X-Cloud-Trace-Context") == NULL)
+        out[n++] = xasprintf("X-Cloud-Trace-Context: %016llx%016llx/%llu", a, b, span);
+    if (trace == NULL)
+        out[n++] = xasprintf("traceparent: 00-%016llx%016llx-%016llx-00", a, b, span);
+    return n;
+}
+
 static void forward(struct invocation *v, const struct instance *in)
 {
     char ip[INET_ADDRSTRLEN] = "127.0.0.1";
-    const char *lines[HEADERS_MAX + 3];
-    char *made[HEADERS_MAX + 3];
+    const char *lines[HEADERS_MAX + 8];
+    char *made[HEADERS_MAX + 8];
     CLEANUP(free_p) char *url = NULL;
     struct skl_error err = {0};
     struct http_call_spec spec = {.method = http_req_method(v->req), .on_head = on_head, .on_data = on_data, .on_done = on_done,
@@ -271,10 +285,9 @@ static void forward(struct invocation *v, const struct instance *in)
         inet_ntop(AF_INET, &in->net->addr, ip, sizeof(ip));
     url = xasprintf("http://%s:%u%s", ip, in->port, v->path);
     for (size_t i = 0; n < HEADERS_MAX && http_req_header_at(v->req, i, &name, &value); i++)
-        if (!hop_by_hop(name) && strcasecmp(name, "Authorization") != 0)
+        if (!inv_hop_by_hop(name) && strcasecmp(name, "Authorization") != 0)
             made[n++] = xasprintf(value[0] != '\0' ? "%s: %s" : "%s;", name, value);
-    made[n++] = xasprintf("X-Forwarded-Proto: https");
-    made[n++] = xasprintf("Function-Execution-Id: %.12s", v->id);
+    n += add_platform_headers(v, made + n);
     memcpy(lines, made, n * sizeof(*lines));
     lines[n] = NULL;
     spec.url = url;
@@ -332,7 +345,10 @@ static void on_probe(void *arg, unsigned ready)
     } else {
         if (in->state == INSTANCE_STARTING)
             in->state = INSTANCE_READY;
-        forward(v, in);
+        if (http_req_wants_upgrade(v->req) && !http_req_has_body(v->req))
+            v->upgrade = upgrade_new(v, in);
+        else
+            forward(v, in);
     }
 }
 
@@ -363,20 +379,20 @@ static void probe(void *arg)
     probe_again(v);
 }
 
-static struct instance *choose(struct function *f, struct skl_error *err)
+static struct instance *choose(struct service *svc, struct skl_error *err)
 {
     size_t n = 0;
 
-    LIST_FOREACH_SAFE(node, tmp, &f->instances) {
+    LIST_FOREACH_SAFE(node, tmp, &svc->instances) {
         struct instance *in = LIST_ENTRY(node, struct instance, link);
-        if (in->state == INSTANCE_STOPPING)
+        if (in->state == INSTANCE_STOPPING || in->rev != svc->serving)
             continue;
         n++;
-        if (in->active < f->concurrency)
+        if (in->active < in->rev->concurrency)
             return in;
     }
-    if (n < f->max_instances)
-        return instance_start(f, err);
+    if (n < svc->serving->max_instances)
+        return instance_start(svc, err);
     error_set(err, SKL_ERR_EXHAUSTED, "The request was aborted because there was no available instance.");
     return NULL;
 }
@@ -387,51 +403,81 @@ static void refuse(struct sim *s, struct http_req *req, int status, const char *
     http_res_send(req, status, "text/plain; charset=UTF-8", text, strlen(text));
 }
 
-void invoke_on_request(struct sim *s, struct http_req *req)
+/* /_functions/P/L/S/more?x=1 -> the service, and "/more?x=1" for it. */
+static struct service *find_service(struct sim *s, struct http_req *req, char **ret_path)
 {
+    const char *target = http_req_target(req), *p = target + strlen(INVOKE_PREFIX);
+    CLEANUP(free_p) char *own = NULL;
+    struct service *svc = NULL;
     struct route_match m;
-    const char *path = http_req_path(req);
-    struct function *f = NULL;
-    struct skl_error err = {0};
-    struct instance *in;
-    struct invocation *v;
 
-    struct fault_hit hit = faults_strike(s->faults, "Invoke");
-
-    if (hit.kind == FAULT_STATUS) {
-        refuse(s, req, hit.status, "a fault that was asked for\n");
-        return;
-    }
-    if (hit.kind == FAULT_RESET) {
-        server_log(s, "Invoke", http_req_method(req), path, 0, NULL);
-        http_res_abort(req);
-        return;
-    }
-    if (route_match(INVOKE_PREFIX "{project}/{location}/{function}", path, &m)) {
-        f = function_find(s, route_param(&m, "project"), route_param(&m, "location"), route_param(&m, "function"));
+    for (int segments = 0; segments < 3; segments++)
+        p += strcspn(p, "/?") + (segments < 2 && p[strcspn(p, "/?")] == '/');
+    own = xstrndup(target, (size_t)(p - target));
+    if (route_match(INVOKE_PREFIX "{project}/{location}/{service}", own, &m)) {
+        svc = service_find(s, route_param(&m, "project"), route_param(&m, "location"), route_param(&m, "service"));
         route_match_fini(&m);
     }
-    if (f == NULL || f->state != FUNCTION_ACTIVE) {
-        refuse(s, req, 404, "Error: Page not found\n");
-        return;
-    }
-    in = choose(f, &err);
-    if (in == NULL) {
-        refuse(s, req, err.kind == SKL_ERR_EXHAUSTED ? 429 : 500, err.message);
-        return;
-    }
-    v = xcalloc(1, sizeof(*v));
+    *ret_path = p[0] == '/' ? xstrdup(p) : xasprintf("/%s", p);
+    return svc;
+}
+
+static void begin(struct sim *s, struct http_req *req, struct service *svc, char *path, struct instance *in)
+{
+    struct invocation *v = xcalloc(1, sizeof(*v));
+
     v->sim = s;
     v->req = req;
     v->fd = -1;
     snprintf(v->id, sizeof(v->id), "%s", in->id);
-    v->path = xstrdup("/");
+    v->path = path;
     in->active++;
     timer_init(s->loop, &v->probe, probe, v);
     timer_init(s->loop, &v->deadline, on_deadline, v);
-    timer_start(&v->deadline, f->timeout_s * INT64_C(1000000000));
+    timer_start(&v->deadline, svc->serving->timeout_s * INT64_C(1000000000));
     v->probe_ns = PROBE_NS;
     v->give_up = loop_now(s->loop) + STARTUP_NS;
     http_req_on_gone(req, on_gone, v);
     timer_start(&v->probe, in->state == INSTANCE_STARTING ? s->opts.cold_start_delay + PROBE_NS : 0);
+}
+
+/* True: a fault that was asked for has ended it. */
+static bool strike(struct sim *s, struct http_req *req)
+{
+    struct fault_hit hit = faults_strike(s->faults, "Invoke");
+
+    if (hit.kind == FAULT_STATUS) {
+        refuse(s, req, hit.status, "a fault that was asked for\n");
+    } else if (hit.kind == FAULT_RESET) {
+        server_log(s, "Invoke", http_req_method(req), http_req_target(req), 0, NULL);
+        http_res_abort(req);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void invoke_on_request(struct sim *s, struct http_req *req)
+{
+    CLEANUP(free_p) char *path = NULL;
+    struct skl_error err = {0};
+    struct service *svc;
+    struct instance *in;
+
+    if (strike(s, req))
+        return;
+    svc = find_service(s, req, &path);
+    if (svc == NULL || svc->serving == NULL) {
+        refuse(s, req, 404, "Error: Page not found\n");
+        return;
+    }
+    if (http_req_content_length(req) > (int64_t)SIM_REQUEST_MAX) {
+        refuse(s, req, 413, "Request too large.\n");
+        return;
+    }
+    in = choose(svc, &err);
+    if (in != NULL)
+        begin(s, req, svc, STEAL(path), in);
+    else
+        refuse(s, req, err.kind == SKL_ERR_EXHAUSTED ? 429 : err.kind == SKL_ERR_UNAVAILABLE ? 503 : 500, err.message);
 }

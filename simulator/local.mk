@@ -1,8 +1,12 @@
 # simulator: Google's APIs on loopback. All but main.c is a library, for the tests.
 noinst_LIBRARIES += libskl_sim.a
-sim_sources = simulator/bundle.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/images.c \
-	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/layout.c \
-	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c \
+sim_sources = simulator/aip.c simulator/aip.h simulator/bundle.c simulator/companions.c simulator/deploy.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/functions_list.c \
+	simulator/guard.c simulator/iam.c simulator/images.c \
+	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c \
+	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h \
+	simulator/persist.c simulator/process.c simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
+	simulator/schema_functions.c simulator/schema_run.c simulator/sendfile.c simulator/service.c simulator/service.h \
+	simulator/storage.c simulator/storage.h simulator/storage_api.c simulator/upgrade.c simulator/upload.c \
 	simulator/options.c simulator/recover.c simulator/relay.c simulator/server.c simulator/sim.h \
 	simulator/unpack.c simulator/validate.c
 sim_sources += simulator/redact.c simulator/logging/bind.c simulator/logging/entry.c simulator/logging/eval.c simulator/logging/filter.h \
@@ -16,3 +20,4 @@ bin_PROGRAMS += sockerless-gcp-simulator
 sockerless_gcp_simulator_SOURCES = simulator/main.c
 sockerless_gcp_simulator_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 sockerless_gcp_simulator_LDADD = libskl_sim.a $(BASE_ARCHIVES) $(DAEMON_LIBS)
+EXTRA_DIST += simulator/mkschema.py

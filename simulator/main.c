@@ -20,7 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/http_client.h"
-#include "simulator/sim.h"
+#include "simulator/service.h"
 
 #define CGROUP2_MAGIC 0x63677270
 
@@ -91,6 +91,8 @@ static int start(struct sim *s, struct skl_error *err)
     if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || lock_state(s, err) < 0 || private_mounts(err) < 0)
         return -1;
     s->cgroups = cgroups_usable();
+    if (guard_start(s, err) < 0)
+        return -1;
     recover(s);
     s->loop = loop_new(err);
     if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)
@@ -105,7 +107,10 @@ static int start(struct sim *s, struct skl_error *err)
             return -1;
     if (s->opts.control != NULL && faults_listen(s->faults, s->opts.control, err) < 0)
         return -1;
-    return server_start(s, err) < 0 ? -1 : write_port(s, err);
+    if (server_start(s, err) < 0)
+        return -1;
+    persist_load(s);
+    return write_port(s, err);
 }
 
 int main(int argc, char **argv)
@@ -131,6 +136,7 @@ int main(int argc, char **argv)
     } else {
         log_error("main", "%s", err.message);
     }
+    guard_stop();
     netns_pool_free(s.netns);
     log_store_fini(&s.logs);
     if (s.opts.own_state_dir)

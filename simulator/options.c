@@ -23,7 +23,8 @@ static const char help[] =
     "\n"
     "  --listen ADDR:PORT        where to listen (default 127.0.0.1:8811; port 0 picks a free one)\n"
     "  --port-file FILE          written with the port once listening\n"
-    "  --state-dir DIR           instances, request log (default: a private directory that is removed at the end)\n"
+    "  --state-dir DIR           functions, objects, instances, request log (default: a private directory that is removed at the end)\n"
+    "  --fresh                   forget the functions that an earlier run left in the state directory\n"
     "  --images DIR              the image store (default: $SOCKERLESS_IMAGES_DIR, or the system's)\n"
     "  --docker-runtime          accept buildConfig.runtime \"docker\": the image that the environment variable\n"
     "                            SOCKERLESS_IMAGE names is run with sockerless-agent as its entry point\n"
@@ -41,7 +42,7 @@ static const char help[] =
 
 enum {
     OPT_LISTEN = 256, OPT_PORT_FILE, OPT_STATE_DIR, OPT_IMAGES, OPT_DOCKER, OPT_OPERATION_DELAY, OPT_BUILD_DELAY,
-    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL
+    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL, OPT_FRESH
 };
 
 static const struct option long_options[] = {
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
     {"port-file", required_argument, NULL, OPT_PORT_FILE},
     {"state-dir", required_argument, NULL, OPT_STATE_DIR},
     {"images", required_argument, NULL, OPT_IMAGES},
+    {"fresh", no_argument, NULL, OPT_FRESH},
     {"fault", required_argument, NULL, OPT_FAULT},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"docker-runtime", no_argument, NULL, OPT_DOCKER},
@@ -110,6 +112,7 @@ static void take(struct sim_options *o, int opt)
     case OPT_PORT_FILE: o->port_file = optarg; break;
     case OPT_STATE_DIR: o->state_dir = xstrdup(optarg); break;
     case OPT_IMAGES: o->images_dir = xstrdup(optarg); break;
+    case OPT_FRESH: o->fresh = true; break;
     case OPT_DOCKER: o->docker_runtime = true; break;
     case OPT_OPERATION_DELAY: o->operation_delay = delay(optarg); break;
     case OPT_BUILD_DELAY: o->build_delay = delay(optarg); break;

@@ -15,12 +15,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "simulator/sim.h"
+#include "simulator/schema.h"
+#include "simulator/service.h"
 
 #define JSON_TYPE "application/json; charset=UTF-8"
 #define REPLY_MAX (64u * 1024 * 1024)
 
-static const struct sim_route *const tables[] = {functions_routes, operations_routes, logging_routes};
+static const struct sim_route *const tables[] = {functions_routes, functions_list_routes, operations_routes, logging_routes, run_routes,
+                                                 iam_routes, companions_routes, upload_routes, storage_routes};
 
 /* ---- the request log ---- */
 
@@ -113,6 +115,20 @@ void call_error(struct sim_call *c, const struct skl_error *err)
     }
 }
 
+/* With the field, as google.rpc.BadRequest has it. */
+void call_violation(struct sim_call *c, const struct schema_violation *bad)
+{
+    struct json_object *o = error_body(400, "INVALID_ARGUMENT", bad->text), *d = json_new_object(), *v = json_new_object();
+
+    json_add_string(d, "@type", "type.googleapis.com/google.rpc.BadRequest");
+    if (bad->field[0] != '\0')
+        json_add_string(v, "field", bad->field);
+    json_add_string(v, "description", bad->text);
+    json_push(json_add_array(d, "fieldViolations"), v);
+    json_push(json_add_array(json_member(o, "error"), "details"), d);
+    call_json(c, 400, o);
+}
+
 static void format_error(struct buf *out, int status, const char *message, void *arg)
 {
     struct json_object *o = error_body(status, "INVALID_ARGUMENT", message);
@@ -137,15 +153,20 @@ static bool match(const struct sim_route *r, const char *path, struct route_matc
         return false;
     snprintf(pattern, sizeof(pattern), "%.*s", (int)(verb - r->pattern), r->pattern);
     snprintf(cut, sizeof(cut), "%.*s", (int)(their_verb - path), path);
-    return route_match(pattern, cut, ret);
+    if (!route_match(pattern, cut, ret))
+        return false;
+    for (size_t i = 0; i < ret->n; i++) /* names are borrowed from the pattern */
+        ret->names[i] = r->pattern + (ret->names[i] - pattern);
+    return true;
 }
 
 static const struct sim_route *find_route(const char *method, const char *path, struct route_match *ret)
 {
-    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
-        for (const struct sim_route *r = tables[t]; r->handler != NULL; r++)
-            if (str_eq(r->method, method) && match(r, path, ret))
-                return r;
+    for (int verbs = 1; verbs >= 0; verbs--) /* "x:verb" is also an x of another pattern */
+        for (size_t t = 0; t < ARRAY_LEN(tables); t++)
+            for (const struct sim_route *r = tables[t]; r->handler != NULL; r++)
+                if (str_eq(r->method, method) && (strchr(r->pattern, ':') != NULL) == (verbs == 1) && match(r, path, ret))
+                    return r;
     return NULL;
 }
 

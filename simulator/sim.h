@@ -4,11 +4,14 @@
  *   main.c       options, signals, life               images.c    the image store
  *   options.c    the command line                     import.c    archives into the store (unpack.c, layout.c)
  *   server.c     routing, errors, the request log     bundle.c    an OCI bundle for crun
- *   functions.c  the functions resource               instance.c  one running container of a function
- *   validate.c   what Google refuses                  netns.c     network namespaces, made ahead
- *   operations.c long-running operations              relay.c     the host's loopback for functions
- *   logging/     Cloud Logging v2                     invoke.c    a function's URL: proxying
- *                                                     recover.c   what a killed simulator left behind
+ *   schema.c     what a request's JSON may hold       instance.c  one running container of a revision
+ *   page.c aip.c lists: paging, order, filters        invoke.c    a service's URL: proxying
+ *   operations.c long-running operations              upgrade.c   ... of WebSockets
+ *   functions.c  the functions resource (service.h)   netns.c     network namespaces, made ahead
+ *   run.c        Cloud Run's services, revisions      relay.c     the host's loopback for functions
+ *   iam.c        policies of both                     guard.c     ends what a killed simulator leaves
+ *   companions.c locations, runtimes, small APIs      recover.c   ... and what that left
+ *   logging/     Cloud Logging v2                     persist.c   resources in the state directory
  *
  * One thread, one loop. Google's words are in reference/gcp-api.md.
  *
@@ -45,6 +48,7 @@ struct sim_options {
     char *state_dir;
     char *images_dir;
     bool own_state_dir;        /* made for this run: removed at the end */
+    bool fresh;                /* nothing of an earlier run is taken over */
     bool docker_runtime;
     bool network_host;
     bool require_auth;
@@ -61,6 +65,8 @@ int sim_image_command(int argc, char **argv); /* image import|pull|list|remove: 
 
 struct function;
 struct http_client;
+struct revision;
+struct service;
 struct instance;
 struct netns_pool;
 
@@ -73,6 +79,7 @@ struct sim {
     bool cgroups;              /* crun can use them here */
     int request_log;           /* fd */
     struct function *functions; /* hash by name */
+    struct service *services;   /* hash by name */
     struct operation *operations;
     struct list op_order;      /* oldest first */
     size_t n_operations;
@@ -108,9 +115,8 @@ struct sim_route {
     bool raw;                  /* the handler reads the body itself */
 };
 /* Each resource has a table, ended by handler == NULL. */
-extern const struct sim_route functions_routes[];
-extern const struct sim_route operations_routes[];
-extern const struct sim_route logging_routes[];
+extern const struct sim_route functions_routes[], functions_list_routes[], operations_routes[], logging_routes[], run_routes[],
+    companions_routes[], upload_routes[], storage_routes[];
 
 int server_start(struct sim *s, struct skl_error *err);
 const char *call_param(const struct sim_call *c, const char *name);
@@ -118,6 +124,8 @@ const char *call_param(const struct sim_call *c, const char *name);
 void call_json(struct sim_call *c, int status, struct json_object *o);   /* takes o */
 void call_fail(struct sim_call *c, int http, const char *status, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void call_error(struct sim_call *c, const struct skl_error *err);        /* kind -> Google's status */
+struct schema_violation;
+void call_violation(struct sim_call *c, const struct schema_violation *bad);
 void call_end(struct sim_call *c, int status);                           /* answered by other means: log and free */
 void server_log(struct sim *s, const char *rpc, const char *method, const char *path, int status, struct json_object *body);
 char *target_redacted(const char *target); /* redact.c: without secrets in its query; caller frees */
@@ -127,38 +135,28 @@ struct operation {
     UT_hash_handle hh;
     struct list link;
     char *name;
-    struct json_object *json;  /* as answered */
+    struct json_object *json;     /* as answered */
+    struct json_object *metadata; /* in it; NULL: Cloud Run's */
+    struct json_object *stages;   /* in that; or NULL */
+    struct list waiters;
+    bool done;
 };
 /* An operation on target; verb "create", "update", "delete"; kind e.g. "CREATE_FUNCTION". request may be NULL (taken). */
 struct operation *operation_new(struct sim *s, const char *project, const char *location, const char *target, const char *verb,
                                 const char *kind, struct json_object *request);
+struct operation *operation_new_run(struct sim *s, const char *project, const char *location);
+/* One that an earlier simulator made, with its name, and when it was over all of it. Takes json. */
+void operation_restore(struct sim *s, struct json_object *json);
+void operation_rename(struct sim *s, struct operation *op, const char *name);
+void operation_metadata(struct operation *op, const char *type, struct json_object *metadata); /* takes it */
+void operation_stage(struct operation *op, const char *name, const char *state);
+void operation_build(struct operation *op, const char *build); /* names the build */
 /* response is taken; it gets its @type. */
 void operation_done(struct operation *op, const char *type, struct json_object *response);
 void operation_failed(struct operation *op, int grpc_code, const char *message);
 
-/* ---- functions.c ---- */
-enum function_state { FUNCTION_DEPLOYING, FUNCTION_ACTIVE, FUNCTION_FAILED, FUNCTION_DELETING };
-struct function {
-    UT_hash_handle hh;
-    struct sim *sim;
-    char *name;                /* projects/P/locations/L/functions/F */
-    char *project, *location, *id;
-    enum function_state state;
-    struct json_object *json;  /* the resource; state is filled in when answered */
-    struct operation *op;      /* in progress */
-    int fail_code;             /* a fault: the operation in progress fails with it */
-    struct timer timer;
-    struct list instances;
-    unsigned revision;
-    /* what an instance needs */
-    struct image *image;       /* loaded when deployed */
-    int64_t timeout_s;
-    unsigned max_instances, concurrency;
-};
-struct function *function_find(struct sim *s, const char *project, const char *location, const char *id);
-const char *function_env(const struct function *f, const char *name); /* or NULL */
-void functions_free(struct sim *s);
-int function_validate(struct sim *s, const char *id, struct json_object *fn, struct skl_error *err); /* validate.c */
+/* Bytes of "512M", "1Gi"; -1: not a size. validate.c */
+int64_t memory_bytes(const char *text);
 
 /* ---- images.c ---- */
 struct image {
@@ -172,6 +170,12 @@ struct image {
 char *image_normal_name(const char *ref, struct skl_error *err);
 struct image *image_open(const char *images_dir, const char *ref, struct skl_error *err); /* NOT_FOUND names it */
 void image_unref(struct image *im);
+/* The image by that name: from the store, or from the simulator's registry. NULL with *ret_wait set: it is being unpacked, and done follows
+ * (im is the callee's, or NULL with err). NULL without: err tells. */
+struct image_wait;
+struct image *image_get(struct sim *s, const char *ref, struct image_wait **ret_wait,
+                        void (*done)(void *arg, struct image *im, const struct skl_error *err), void *arg, struct skl_error *err);
+void image_wait_cancel(struct image_wait *w);    /* takes NULL */
 int image_import(const char *images_dir, const char *name, const char *path, struct json_object *overrides,
                  struct skl_error *err);
 
@@ -199,10 +203,11 @@ size_t relay_cut_all(struct sim *s); /* breaks what is connected; how many that 
 /* ---- instance.c ---- */
 enum instance_state { INSTANCE_STARTING, INSTANCE_READY, INSTANCE_STOPPING };
 struct instance {
-    struct list link;          /* function's */
+    struct list link;          /* service's */
     struct list all;           /* sim's */
     struct sim *sim;
-    struct function *f;        /* NULL when the function is gone */
+    struct service *svc;       /* NULL when it is gone */
+    struct revision *rev;      /* what it is made of; held */
     char id[33];
     char *dir;
     enum instance_state state;
@@ -225,11 +230,15 @@ struct instance {
         unsigned index;        /* of the next piece; 0: not within a long line */
     } split[2];
 };
-struct instance *instance_start(struct function *f, struct skl_error *err);
+struct instance *instance_start(struct service *svc, struct skl_error *err);
 void instance_stop(struct instance *in);        /* SIGTERM, 10 s later SIGKILL */
+void instance_release(struct instance *in);     /* a request less; ends one whose revision serves no more */
 void instances_stop_all(struct sim *s);
 int bundle_write(struct instance *in, struct skl_error *err); /* bundle.c */
 void recover(struct sim *s);                     /* recover.c */
+void recover_instances(struct sim *s);
+int guard_start(struct sim *s, struct skl_error *err); /* guard.c; before there are threads */
+void guard_stop(void);
 void instance_dir_clean(struct sim *s, const char *dir, const char *id);
 
 /* ---- invoke.c ---- */

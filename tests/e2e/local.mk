@@ -56,3 +56,6 @@ e2e_files += tests/e2e/test_state_many.py
 e2e_files += tests/e2e/test_state_policies.py
 e2e_files += tests/e2e/test_state_races.py
 include tests/e2e/gcf/local.mk
+e2e_files += tests/e2e/simgoogle.py
+e2e_files += tests/e2e/test_sim_functions.py
+e2e_files += tests/e2e/test_sim_run.py
