@@ -201,7 +201,6 @@ void operation_build(struct operation *op, const char *build)
 
     if (st == NULL)
         return;
-    json_add_string(op->metadata, "buildName", build);
     json_add_string(st, "resource", build);
 }
 

@@ -215,6 +215,7 @@ struct json_object *function_service(const struct function *f, struct json_objec
     json_add_string(o, "launchStage", "GA");
     template = json_add_object(o, "template");
     json_add(template, "labels", json_dup(json_member(o, "labels")));
+    json_object_object_del(json_member(template, "labels"), "goog-cloudfunctions-runtime"); /* is not on what it logs */
     scaling = json_add_object(template, "scaling");
     if (json_number(fn, "serviceConfig.minInstanceCount", 0) > 0)
         json_add_i64(scaling, "minInstanceCount", json_number(fn, "serviceConfig.minInstanceCount", 0));

@@ -28,7 +28,8 @@ FORMATS = {
 }
 # Members that Google has since 2024, when the documents are from (reference/gcp-api.md).
 NEWER = {"Function": {"satisfiesPzi": "boolean"}, "BuildConfig": {"automaticUpdatePolicy": "object", "onDeployUpdatePolicy": "object", "serviceAccount": "string",
-                                                                  "sourceToken": "string"}}
+                                                                  "sourceToken": "string"},
+         "GoogleCloudRunV2Service": {"urls": "any"}}
 # Messages of Any fields that go by other names in the documents.
 MESSAGES = {"google.cloud.functions.v2.": "GoogleCloudFunctionsV2", "google.cloud.run.v2.": "GoogleCloudRunV2"}
 

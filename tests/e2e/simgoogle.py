@@ -1,4 +1,5 @@
-"""A plain client of the simulator's APIs, for its tests: no library, so that each byte is the test's.
+"""A plain client of the simulator's APIs, for its tests: no library, so that each byte is the test's. Answers of /v2 are
+checked against Google's documents.
 
     g = Google(images, "--operation-delay", "1s")
     g.call("POST", g.fns + "?functionId=f-one", {...})          # Answer(status, headers, body); .json
@@ -12,9 +13,11 @@ import json
 import os
 import signal
 import subprocess
+import urllib.parse
 
 import skl
 from dockerapi import wait_until
+from gcpapi import SPEC
 
 PARENT = f"projects/{skl.PROJECT}/locations/{skl.REGION}"
 
@@ -58,6 +61,17 @@ def inside(service):
         except OSError:
             continue
     return found
+
+
+def instances(service):
+    """How many instances of it run: PID namespaces other than ours."""
+    found = set()
+    for pid in inside(service):
+        try:
+            found.add(os.stat(f"/proc/{pid}/ns/pid").st_ino)
+        except OSError:
+            continue
+    return len(found - {os.stat("/proc/self/ns/pid").st_ino})
 
 
 def let_go(service, waiting):
@@ -110,7 +124,10 @@ class Google(skl.Cloud):
         try:
             c.request(method, path.removeprefix(self.url), body, heads)
             r = c.getresponse()
-            return Answer(r.status, r.headers, r.read())
+            a = Answer(r.status, r.headers, r.read())
+            if path.startswith("/v2/projects/") and path != "/v2/" + PARENT and r.status != 404:
+                SPEC.check(method, urllib.parse.unquote(path.split("?")[0]), a.status, a.json)
+            return a
         finally:
             c.close()
 
