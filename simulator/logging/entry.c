@@ -28,11 +28,16 @@ void log_entry_free(struct log_entry *e)
     free(e);
 }
 
+static size_t weight(struct json_object *o)
+{
+    return o != NULL ? JSON_WEIGHT * strlen(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN)) : 0;
+}
+
 void log_entry_measure(struct log_entry *e)
 {
-    e->size = sizeof(*e) + strlen(e->log_name) + strlen(e->insert_id) + e->text_len + 64;
-    if (e->rest != NULL)
-        e->size += JSON_WEIGHT * strlen(json_object_to_json_string_ext(e->rest, JSON_C_TO_STRING_PLAIN));
+    e->size = sizeof(*e) + strlen(e->log_name) + strlen(e->insert_id) + e->text_len + 64 + weight(e->rest);
+    if (!e->shared)
+        e->size += weight(e->resource) + weight(e->labels);
 }
 
 static void take(struct log_entry *e, const struct log_field *f, struct json_object *v)

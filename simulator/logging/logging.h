@@ -59,6 +59,7 @@ struct log_entry {
     struct json_object *rest;      /* all other fields, or NULL */
     int64_t late;                  /* a fault: it is seen that much later */
     bool twice;                    /* a fault: answers have it twice */
+    bool shared;                   /* resource and labels are of several entries */
     size_t size;                   /* about what it takes */
 };
 void log_entry_free(struct log_entry *e);

@@ -179,6 +179,7 @@ static void finish(struct instance *in, struct log_entry *e)
         json_object_object_foreach(in->log_labels, key, v)
             json_add(e->labels, key, json_object_get(v));
     } else {
+        e->shared = true;
         e->labels = json_object_get(in->log_labels);
     }
     log_take(in->sim, e);

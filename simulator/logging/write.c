@@ -27,6 +27,7 @@ struct write {
     const char *log_name;
     struct json_object *resource, *labels, *entries; /* of the request, as defaults */
     bool partial, dry;
+    const struct log_entry *common; /* one of `kept` that has the request's resource and labels */
     struct log_entry **kept;   /* n of entries; NULL where one was refused */
     size_t n;
     struct json_object *errors; /* by index */
@@ -54,49 +55,83 @@ static int check_payload(struct json_object *m, const char *where, struct skl_er
     return 0;
 }
 
-/* The request's labels under the entry's own. */
-static int merge_labels(struct log_entry *e, struct json_object *defaults, struct skl_error *err)
+static int add_label(struct json_object *to, const char *key, struct json_object *v, struct skl_error *err)
 {
-    struct json_object *all;
+    size_t n = (size_t)json_object_get_string_len(v);
+    const char *s = json_object_get_string(v);
 
-    if (defaults == NULL && e->labels == NULL)
-        return 0;
-    all = json_new_object();
-    for (int i = 0; i < 2; i++) {
-        struct json_object *from = i == 0 ? defaults : e->labels;
-        if (from == NULL)
-            continue;
-        json_object_object_foreach(from, key, v) {
-            size_t n = (size_t)json_object_get_string_len(v);
-            const char *s = json_object_get_string(v);
-            while (n > LABEL_VALUE_MAX || (n == LABEL_VALUE_MAX && (s[n] & 0xc0) == 0x80))
-                n = n > LABEL_VALUE_MAX ? LABEL_VALUE_MAX : n - 1;
-            if (strlen(key) > LABEL_KEY_MAX)
-                return json_object_put(all), error_set(err, SKL_ERR_INVALID, "Label key is longer than %d bytes: %.64s...", LABEL_KEY_MAX, key);
-            json_add_stringn(all, key, s, n);
-        }
-    }
-    json_object_put(e->labels);
-    e->labels = all;
-    if (json_object_object_length(all) > LABELS_MAX)
-        return error_set(err, SKL_ERR_INVALID, "Too many labels: %d, at most %d are allowed", json_object_object_length(all), LABELS_MAX);
+    if (strlen(key) > LABEL_KEY_MAX)
+        return error_set(err, SKL_ERR_INVALID, "Label key is longer than %d bytes: %.64s...", LABEL_KEY_MAX, key);
+    if (n > LABEL_VALUE_MAX) /* cut, and not within a character */
+        for (n = LABEL_VALUE_MAX; (s[n] & 0xc0) == 0x80;)
+            n--;
+    json_add_stringn(to, key, s, n);
     return 0;
 }
 
-/* The project is the server's to say. */
-static int settle_resource(struct log_entry *e, struct json_object *fallback, struct skl_error *err)
+/* The request's labels under the entry's own. NULL without err: there are none. */
+static struct json_object *merge_labels(struct json_object *defaults, struct json_object *own, struct skl_error *err)
 {
-    struct json_object *own = json_dup(e->resource != NULL ? e->resource : fallback), *labels;
+    struct json_object *from[] = {defaults, own};
+    JSON_CLEANUP struct json_object *all = NULL;
 
-    json_object_put(e->resource);
-    e->resource = own;
-    if (str_empty(json_string_or(json_member(own, "type"), "")))
-        return error_set(err, SKL_ERR_INVALID, "A monitored resource with a type must be provided in the request or with each entry.");
-    labels = json_member(own, "labels");
+    for (size_t i = 0; i < ARRAY_LEN(from); i++) {
+        if (from[i] == NULL)
+            continue;
+        all = all != NULL ? all : json_new_object();
+        json_object_object_foreach(from[i], key, v) {
+            if (add_label(all, key, v, err) < 0)
+                return NULL;
+        }
+    }
+    if (all != NULL && json_object_object_length(all) > LABELS_MAX) {
+        error_set(err, SKL_ERR_INVALID, "Too many labels: %d, at most %d are allowed", json_object_object_length(all), LABELS_MAX);
+        return NULL;
+    }
+    return STEAL(all);
+}
+
+/* The project is the server's to say. */
+static struct json_object *make_resource(struct json_object *given, const struct log_entry *e, struct skl_error *err)
+{
+    struct json_object *r = json_dup(given), *labels = json_member(r, "labels");
+
+    if (str_empty(json_string_or(json_member(r, "type"), ""))) {
+        error_set(err, SKL_ERR_INVALID, "A monitored resource with a type must be provided in the request or with each entry.");
+        json_object_put(r);
+        return NULL;
+    }
     if (labels == NULL)
-        labels = json_add_object(own, "labels");
+        labels = json_add_object(r, "labels");
     if (str_starts(e->log_name, "projects/") && json_member(labels, "project_id") == NULL)
         json_add_stringn(labels, "project_id", e->log_name + 9, e->parent_len - 9);
+    return r;
+}
+
+/* Entries that bring neither a resource nor labels share the request's, as long as they are of one project. */
+static int settle_common(struct write *w, struct log_entry *e, struct skl_error *err)
+{
+    struct json_object *resource, *labels;
+    struct skl_error why = {0};
+
+    e->shared = e->resource == NULL && e->labels == NULL;
+    if (e->shared && w->common != NULL && w->common->parent_len == e->parent_len && memcmp(w->common->log_name, e->log_name, e->parent_len) == 0) {
+        e->resource = json_object_get(w->common->resource);
+        e->labels = json_object_get(w->common->labels);
+        return 0;
+    }
+    resource = make_resource(e->resource != NULL ? e->resource : w->resource, e, &why);
+    labels = resource != NULL ? merge_labels(w->labels, e->labels, &why) : NULL;
+    json_object_put(e->resource);
+    json_object_put(e->labels);
+    e->resource = resource;
+    e->labels = labels;
+    if (why.kind != SKL_ERR_NONE) {
+        error_copy(err, &why);
+        return -1;
+    }
+    if (e->shared)
+        w->common = e;
     return 0;
 }
 
@@ -117,7 +152,7 @@ static int settle(struct write *w, struct log_entry *e, size_t length, struct sk
     }
     if (strlen(e->insert_id) > INSERT_ID_MAX)
         return error_set(err, SKL_ERR_INVALID, "Insert ID is longer than %d characters.", INSERT_ID_MAX);
-    return settle_resource(e, w->resource, err) < 0 ? -1 : merge_labels(e, w->labels, err);
+    return settle_common(w, e, err);
 }
 
 /* message is taken. NULL with err when it can't be kept. */

@@ -14,7 +14,7 @@ unit_api = tests/unit/test_api_filters tests/unit/test_api_create tests/unit/tes
 unit_daemon = tests/unit/test_daemon_config
 unit_gcf = $(gcp_unit_tests)
 unit_agent =
-unit_sim = tests/unit/test_sim_filter tests/unit/test_sim_regex
+unit_sim = tests/unit/test_sim_filter tests/unit/test_sim_regex tests/unit/test_sim_store
 
 unit_tests = $(unit_base) $(unit_loop) $(unit_json) $(unit_wire) $(unit_http) $(unit_plugin) $(unit_state) \
 	$(unit_drivers) $(unit_api) $(unit_daemon) $(unit_gcf) $(unit_agent) $(unit_sim)
