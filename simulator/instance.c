@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -150,28 +151,24 @@ static void on_ended(void *arg, int status)
     instance_free(in);
 }
 
-static void run_crun(struct instance *in, const char *const *argv)
+/* To its first process, which crun, our child, waits for: the number is nobody else's as long as it is crun's child. */
+static void signal_container(struct instance *in, int signo)
 {
-    struct child_spec spec = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
-    struct child *c = child_spawn(in->sim->loop, &spec, NULL, NULL, NULL);
+    pid_t pid = instance_pid(in->dir);
+    int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
 
-    if (c != NULL)
-        child_detach(c);
-}
-
-static void signal_container(struct instance *in, const char *signo)
-{
-    CLEANUP(free_p) char *root = fs_join(in->sim->opts.state_dir, "crun");
-    const char *argv[] = {"crun", "--root", root, "kill", in->id, signo, NULL};
-
-    run_crun(in, argv);
+    if (fd < 0)
+        return; /* not made yet: the timer comes back */
+    if (instance_is_pid(pid))
+        (void)pidfd_send_signal(fd, signo, NULL, 0);
+    close(fd);
 }
 
 static void on_kill(void *arg)
 {
     struct instance *in = arg;
 
-    signal_container(in, "KILL");
+    signal_container(in, SIGKILL);
     timer_start(&in->kill, INT64_C(1000000000)); /* crun may not have made the container yet */
 }
 
@@ -180,7 +177,7 @@ void instance_stop(struct instance *in)
     if (in->state == INSTANCE_STOPPING)
         return;
     in->state = INSTANCE_STOPPING;
-    signal_container(in, "TERM");
+    signal_container(in, SIGTERM);
     timer_start(&in->kill, in->sim->stopping ? INT64_C(500000000) : GRACE_NS);
 }
 
@@ -189,7 +186,7 @@ void instances_stop_all(struct sim *s)
     LIST_FOREACH_SAFE(n, tmp, &s->instances) {
         struct instance *in = LIST_ENTRY(n, struct instance, all);
         in->state = INSTANCE_STOPPING;
-        signal_container(in, "KILL");
+        signal_container(in, SIGKILL);
         timer_start(&in->kill, INT64_C(500000000));
     }
 }
@@ -254,7 +251,8 @@ static int set_network(struct instance *in, struct skl_error *err)
 static int spawn(struct instance *in, struct skl_error *err)
 {
     CLEANUP(free_p) char *root = fs_join(in->sim->opts.state_dir, "crun");
-    const char *argv[12] = {"crun", "--root", root};
+    CLEANUP(free_p) char *pid_file = fs_join(in->dir, "pid");
+    const char *argv[14] = {"crun", "--root", root};
     int theirs[2] = {-1, -1}, n = 3;
     struct child_spec spec = {.argv = argv, .stdin_fd = -1, .die_with_parent = true};
 
@@ -263,6 +261,8 @@ static int spawn(struct instance *in, struct skl_error *err)
     argv[n++] = "run";
     argv[n++] = "--bundle";
     argv[n++] = in->dir;
+    argv[n++] = "--pid-file";
+    argv[n++] = pid_file;
     argv[n++] = in->id;
     if (open_output(in, theirs, err) < 0)
         return -1;

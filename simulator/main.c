@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/fs.h"
 #include "base/log.h"
@@ -23,6 +24,8 @@
 #include "simulator/service.h"
 
 #define CGROUP2_MAGIC 0x63677270
+#define LOCK_PAUSE_NS (10 * 1000 * 1000)
+#define LOCK_TRIES 300
 
 static void on_stopped(void *arg)
 {
@@ -66,16 +69,22 @@ static int private_mounts(struct skl_error *err)
     return 0;
 }
 
+/* The descriptor; held until we end. The warden of a simulator that was killed may have it for a moment. */
 static int lock_state(struct sim *s, struct skl_error *err)
 {
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
     CLEANUP(free_p) char *path = fs_join(s->opts.state_dir, "lock");
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return error_set_errno(err, SKL_ERR_INTERNAL, errno, "opening %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return error_set(err, SKL_ERR_CONFLICT, "%s is in use by another simulator", s->opts.state_dir);
-    return 0; /* held until we end */
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return fd;
+        nanosleep(&pause, NULL); /* nothing is served yet */
+    }
+    close(fd);
+    return error_set(err, SKL_ERR_CONFLICT, "%s is in use by another simulator", s->opts.state_dir);
 }
 
 static int write_port(const struct sim *s, struct skl_error *err)
@@ -88,7 +97,10 @@ static int write_port(const struct sim *s, struct skl_error *err)
 
 static int start(struct sim *s, struct skl_error *err)
 {
-    if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || lock_state(s, err) < 0 || private_mounts(err) < 0)
+    int lock;
+
+    if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || (lock = lock_state(s, err)) < 0 ||
+        warden_start(s->opts.state_dir, lock, s->opts.own_state_dir, err) < 0 || private_mounts(err) < 0)
         return -1;
     s->cgroups = cgroups_usable();
     if (guard_start(s, err) < 0)
@@ -122,6 +134,8 @@ int main(int argc, char **argv)
     log_set_program("sockerless-gcp-simulator");
     if (argc >= 2 && str_eq(argv[1], "image"))
         return sim_image_command(argc - 2, argv + 2);
+    if (argc >= 3 && str_eq(argv[1], WARDEN_OPTION))
+        return warden_run(argv[2], argc > 3);
     sim_options_parse(&s.opts, argc, argv);
     fs_raise_open_files();
     list_init(&s.op_order);
@@ -139,6 +153,7 @@ int main(int argc, char **argv)
     guard_stop();
     netns_pool_free(s.netns);
     log_store_fini(&s.logs);
+    warden_stop();
     if (s.opts.own_state_dir)
         (void)fs_remove_tree(s.opts.state_dir, NULL);
     free(s.opts.state_dir);

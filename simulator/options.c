@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/clock.h"
@@ -176,10 +177,10 @@ void sim_options_parse(struct sim_options *o, int argc, char **argv)
     if (o->agent == NULL)
         o->agent = find_agent();
     if (o->state_dir == NULL) {
-        char dir[] = "/tmp/sockerless-gcp-simulator-XXXXXX";
-        if (mkdtemp(dir) == NULL)
-            usage_error("making a state directory", dir);
-        o->state_dir = xstrdup(dir);
+        const char *tmp = getenv("TMPDIR");
+        o->state_dir = fs_join(str_empty(tmp) ? "/tmp" : tmp, "sockerless-gcp-simulator-XXXXXX");
+        if (mkdtemp(o->state_dir) == NULL)
+            usage_error("making a state directory", o->state_dir);
         o->own_state_dir = true;
     }
 }

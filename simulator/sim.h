@@ -194,6 +194,15 @@ struct netns *netns_take(struct netns_pool *p, struct skl_error *err);
 /* Its processes are gone: it may be used again. */
 void netns_put(struct netns *n);
 
+/* ---- warden.c ---- */
+#define WARDEN_OPTION "--warden" /* STATE-DIR [own]: how the simulator starts it; for nobody else */
+/* lock_fd: of the state directory's lock, which it shares. own_dir: the directory goes with the simulator. */
+int warden_start(const char *state_dir, int lock_fd, bool own_dir, struct skl_error *err);
+void warden_stop(void);                    /* orderly: all instances are gone */
+int warden_run(const char *state_dir, bool own_dir); /* the process itself; its exit code */
+pid_t instance_pid(const char *dir);       /* of its first process, as crun noted it; 0: not there yet */
+bool instance_is_pid(pid_t pid);           /* that pid is a function's first process */
+
 /* ---- relay.c ---- */
 /* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */
 int relay_ref(struct sim *s, uint16_t port, struct skl_error *err);

@@ -43,6 +43,7 @@ e2e_files += tests/e2e/test_registry.py
 e2e_files += tests/e2e/test_runner_gitlab.py
 e2e_files += tests/e2e/test_server.py
 e2e_files += tests/e2e/test_sim_conformance.py
+e2e_files += tests/e2e/test_sim_crash.py
 e2e_files += tests/e2e/test_sim_faults.py
 e2e_files += tests/e2e/test_sim_logging.py
 e2e_files += tests/e2e/test_sim_network.py
