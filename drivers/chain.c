@@ -55,6 +55,11 @@ struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err)
         return NULL;
     }
     staging_sweep(ch->staging, is_known, ch->engine);
+    ch->volume_limit = opts->volume_limit;
+    if (opts->volumes_dir && volumes_init(ch, opts->volumes_dir, err) < 0) {
+        chain_free(ch);
+        return NULL;
+    }
     return ch;
 }
 
@@ -72,6 +77,7 @@ void chain_free(struct chain *ch)
     for (size_t i = 0; ch->capture_paths[i] != NULL; i++)
         free(ch->capture_paths[i]);
     free(ch->capture_paths);
+    free(ch->volumes_dir);
     free(ch->scratch);
     free(ch->scratch_in);
     free(ch);
@@ -197,6 +203,18 @@ static void runner_probe(void *ctx, struct container *c, const char *const *argv
     probe_start(peer_get(ctx, c->id), c, argv, timeout_ns, done, arg);
 }
 
+static bool runner_keeping(void *ctx, const struct container *c)
+{
+    struct peer *p = peer_find(ctx, c->id);
+
+    return p && p->volumes;
+}
+
+static void runner_volume_gone(void *ctx, const char *name)
+{
+    volume_tar_forget(ctx, name);
+}
+
 static void runner_forget(void *ctx, struct container *c)
 {
     struct chain *ch = ctx;
@@ -219,6 +237,8 @@ static const struct runner_ops runner = {
     .stdin_close = runner_stdin_close,
     .output_resume = runner_output_resume,
     .probe = runner_probe,
+    .keeping = runner_keeping,
+    .volume_gone = runner_volume_gone,
     .forget = runner_forget,
 };
 

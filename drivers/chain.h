@@ -37,10 +37,12 @@ struct chain_opts {
     struct loop *loop;
     struct engine *engine;
     const char *staging_dir;    /* files copied into containers that do not run yet */
+    const char *volumes_dir;    /* what volumes hold; NULL: that is not kept */
     int64_t connect_timeout_ns; /* agent.connect-timeout */
     enum chain_synthetic synthetic;
     const char *const *capture_paths; /* agent.capture-paths; NULL-terminated, or NULL */
     uint64_t capture_limit;           /* bytes a container */
+    uint64_t volume_limit;            /* bytes a volume */
 };
 
 struct chain *chain_new(const struct chain_opts *opts, struct skl_error *err);

@@ -11,6 +11,7 @@
  *   proc.c       a further process; exec.c (execs and their streams) and probe.c (health) are made of it
  *   archive.c    files: through the agent or the staging area
  *   capture.c    files that are kept when a run ends
+ *   volumes.c    what volumes hold, from run to run
  *   synthetic.c  what is answered for a container without an agent
  *
  * Lifetime: a peer lives while it is expected, connected or has waiters; `c` is NULL once released, so a container
@@ -39,6 +40,7 @@
 #define CALL_BODY_MAX (1024u * 1024)  /* answer of a small exchange */
 
 struct capture;
+struct volumes;
 struct peer;
 struct record_scan;
 
@@ -54,6 +56,8 @@ struct chain {
     enum chain_synthetic synthetic;
     char **capture_paths; /* NULL-terminated */
     uint64_t capture_limit;
+    char *volumes_dir;    /* NULL: what volumes hold is not kept */
+    uint64_t volume_limit;
     struct peer *peers;   /* hash by container id */
     struct list conns;    /* all that are open, replaced ones that are about to end too */
     uint8_t *scratch;     /* SCRATCH_OUT_SIZE, for all links */
@@ -99,6 +103,8 @@ struct peer {
     bool input_shut;          /* and had it closed already */
     char *cwd;                /* its working directory, as the agent told; or NULL */
     struct capture *capture;  /* the run is over and its files are being kept, or NULL */
+    struct volumes *volumes;  /* the process has exited, which the engine does not know yet: its volumes are being kept; or NULL */
+    bool volumes_kept;
     struct list execs;
     struct list uploads;
     struct soon unref;        /* checks whether the peer may go */
@@ -193,6 +199,10 @@ struct record_scan {
 };
 /* true when a complete RECORD_EXIT lies in these bytes. */
 bool record_scan(struct record_scan *s, const uint8_t *p, size_t n);
+/* How many of these bytes come before the payload of a RECORD_EXIT; n: all. */
+size_t record_scan_before_exit(const struct record_scan *s, const uint8_t *p, size_t n);
+/* Output that the peer has: to the engine. */
+void output_give(struct peer *p, const uint8_t *data, size_t n);
 
 /* ---- proc.c ---- */
 void execs_on_ready(struct peer *p, struct json_object *hello);
@@ -227,6 +237,17 @@ void probe_start(struct peer *p, struct container *c, const char *const *argv, i
 /* PUT of a staged file: fd is taken. done once. */
 void deliver_item(struct peer *p, const struct staging_item *item, int fd,
                   void (*done)(void *arg, const struct skl_error *err), void *arg);
+
+/* ---- volumes.c ---- */
+int volumes_init(struct chain *ch, const char *dir, struct skl_error *err); /* and removes what belongs to no volume */
+/* p's run is to keep volumes, and has not yet. */
+bool volumes_wanted(const struct peer *p);
+/* Its process has exited; `exit` is (a piece of) the record's payload. output_give() gets it when the volumes are kept. */
+void volumes_keep(struct peer *p, const uint8_t *exit, size_t n);
+void volumes_abandon(struct peer *p);
+/* A tar for c->mounts[mount], which the caller closes. -1: there is none, or, with err->kind set, an error. */
+int volume_tar_open(struct chain *ch, const struct container *c, size_t mount, struct skl_error *err);
+void volume_tar_forget(struct chain *ch, const char *name);
 
 /* ---- capture.c ---- */
 /* The process of p's run has exited: keeps what agent.capture-paths names, then lets the agent go. false: there is nothing to do. */

@@ -4,5 +4,5 @@ drivers_sources = drivers/archive.c drivers/archive.h drivers/call.c drivers/cap
 	drivers/conn.c drivers/download.c drivers/exec.c drivers/exec_stream.h drivers/input.c \
 	drivers/internal.h drivers/output.c drivers/peer.c drivers/probe.c drivers/proc.c \
 	drivers/staging-internal.h drivers/staging.c drivers/staging.h \
-	drivers/staging_exit.c drivers/staging_view.c drivers/start.c drivers/start.h drivers/synthetic.c drivers/upload.c
+	drivers/staging_exit.c drivers/staging_view.c drivers/start.c drivers/start.h drivers/synthetic.c drivers/upload.c drivers/volumes.c
 libskl_drivers_a_SOURCES = $(drivers_sources)

@@ -48,6 +48,18 @@ bool record_scan(struct record_scan *s, const uint8_t *p, size_t n)
     return found;
 }
 
+size_t record_scan_before_exit(const struct record_scan *s, const uint8_t *p, size_t n)
+{
+    struct record_scan at = *s;
+    size_t done = 0;
+
+    while (done < n && !(at.in_exit && at.left > 0)) {
+        (void)record_scan(&at, p + done, 1 > at.left ? 1 : at.left < n - done ? at.left : n - done);
+        done += (size_t)(at.offset - s->offset) - done;
+    }
+    return done;
+}
+
 static void malformed(struct peer *p, const char *what)
 {
     struct skl_error err = {0};
@@ -58,15 +70,11 @@ static void malformed(struct peer *p, const char *what)
         conn_drop(p->conn, &err);
 }
 
-void output_on_data(void *arg, struct h2_stream *st, const uint8_t *data, size_t n)
+void output_give(struct peer *p, const uint8_t *data, size_t n)
 {
-    struct peer *p = arg;
+    struct h2_stream *st = p->output;
     bool bad = false, more;
 
-    if (!p->c || st != p->output) {
-        h2_stream_consume(st, n);
-        return;
-    }
     if (record_scan(p->scan, data, n))
         p->process_exited = true;
     more = engine_agent_output(p->c, p->run, data, n, &bad);
@@ -74,12 +82,30 @@ void output_on_data(void *arg, struct h2_stream *st, const uint8_t *data, size_t
         malformed(p, "the agent's output is not a sequence of records");
         return;
     }
+    if (!st)
+        return; /* it ended with this, and waits for no credit */
     if (p->output != st || more || !p->c) {
         h2_stream_consume(st, n);
         return;
     }
     p->output_owed += n;
     p->output_paused = true;
+}
+
+void output_on_data(void *arg, struct h2_stream *st, const uint8_t *data, size_t n)
+{
+    struct peer *p = arg;
+    size_t now;
+
+    if (!p->c || st != p->output) {
+        h2_stream_consume(st, n);
+        return;
+    }
+    now = volumes_wanted(p) ? record_scan_before_exit(p->scan, data, n) : n;
+    if (now > 0)
+        output_give(p, data, now);
+    if (now < n && p->c && st == p->output)
+        volumes_keep(p, data + now, n - now);
 }
 
 void output_resume(struct peer *p)
@@ -121,6 +147,21 @@ void output_on_close(void *arg, struct h2_stream *st, const struct skl_error *er
 static const struct h2_stream_ops resume_ops = {
     .on_head = on_head, .on_data = output_on_data, .on_close = output_on_close};
 
+/* A run of an earlier daemon: its log may end within a record. */
+static void scan_from(struct peer *p, uint64_t from)
+{
+    struct record_scan *s = p->scan;
+    struct record r;
+
+    memset(s, 0, sizeof(*s));
+    s->offset = from;
+    s->have = engine_output_half(p->c, s->head, &s->left);
+    if (s->have < RECORD_HEADER_SIZE)
+        return;
+    s->have = 0;
+    s->in_exit = record_decode(s->head, &r) == 0 && r.kind == RECORD_EXIT;
+}
+
 void output_open(struct peer *p)
 {
     char path[64];
@@ -128,16 +169,15 @@ void output_open(struct peer *p)
 
     if (p->output || p->process_exited)
         return;
-    if (p->scan->offset != from) {
-        memset(p->scan, 0, sizeof(*p->scan));
-        p->scan->offset = from;
-    }
+    if (p->scan->offset != from)
+        scan_from(p, from);
     snprintf(path, sizeof(path), "/process/output?from=%llu", (unsigned long long)from);
     p->output = h2_request(peer_h2(p), "GET", path, NULL, NULL, &resume_ops, p, NULL);
 }
 
 void output_close(struct peer *p)
 {
+    volumes_abandon(p); /* the exit will be read again */
     if (p->output)
         h2_stream_abandon(p->output);
     p->output = NULL;

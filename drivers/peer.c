@@ -50,6 +50,7 @@ static void peer_free(struct peer *p)
 {
     HASH_DEL(p->ch->peers, p);
     soon_cancel(&p->unref);
+    volumes_abandon(p);
     input_free(p->input);
     free(p->cwd);
     free(p->scan);
@@ -274,6 +275,8 @@ void peer_prepare(struct chain *ch, struct container *c)
     p->process_started = p->process_exited = false;
     p->output_paused = false;
     p->output_owed = 0;
+    volumes_abandon(p);
+    p->volumes_kept = false;
     p->input_base = 0;
     p->input_shut = false;
     memset(p->scan, 0, sizeof(*p->scan));
@@ -350,6 +353,7 @@ void peer_release(struct chain *ch, struct container *c, bool keep_files)
         return;
     error_set(&why, SKL_ERR_CONFLICT, "container %s is not running", p->id);
     p->expected = false;
+    volumes_abandon(p);
     p->c = NULL;
     if (p->start)
         start_abort(p, &why);

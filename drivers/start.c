@@ -2,7 +2,7 @@
  * drivers/start.c - the start of a run.
  *
  *   WAIT     until the agent's link is ready (agent.connect-timeout)
- *   DELIVER  staged uploads that this instance does not have yet, one after the other
+ *   DELIVER  what the container's volumes hold, then staged uploads that this instance does not have yet, one after the other
  *   PROCESS  POST /process?output=1; the answer's body is the output stream
  *
  * The agent tells what went wrong in Docker's words with an exit code: 127 not found, 126 not executable, 128 the rest.
@@ -26,6 +26,7 @@
 struct start {
     struct peer *peer;
     struct peer_waiter *waiter;
+    size_t volume;            /* of the container's mounts: the next one to be delivered */
     struct staging_item *items;
     size_t n_items, at;
     bool delivering;
@@ -107,7 +108,7 @@ static void on_connected(void *arg, const struct skl_error *err);
 
 static void wait_again(struct start *s)
 {
-    s->at = 0;
+    s->at = s->volume = 0;
     staging_items_free(s->items, s->n_items);
     s->items = NULL;
     s->n_items = 0;
@@ -240,12 +241,35 @@ static void on_delivered(void *arg, const struct skl_error *err)
     if (err) {
         struct skl_error why = {0};
         error_copy(&why, err);
-        error_prefix(&why, "delivering the files copied to %s", s->items[s->at].path);
+        if (s->volume < p->c->n_mounts)
+            error_prefix(&why, "delivering what volume %s holds", p->c->mounts[s->volume].name);
+        else
+            error_prefix(&why, "delivering the files copied to %s", s->items[s->at].path);
         start_finish(s, &why, START_FAILED);
         return;
     }
-    p->delivered = s->items[s->at++].seq;
+    if (s->volume < p->c->n_mounts)
+        s->volume++;
+    else
+        p->delivered = s->items[s->at++].seq;
     deliver_next(s);
+}
+
+/* false: there is none left. */
+static bool deliver_volume(struct start *s, struct skl_error *err)
+{
+    struct peer *p = s->peer;
+    struct staging_item place = {0};
+    int fd = -1;
+
+    while (s->volume < p->c->n_mounts && (fd = volume_tar_open(p->ch, p->c, s->volume, err)) < 0 && !err->kind)
+        s->volume++;
+    if (fd < 0)
+        return false;
+    place.path = p->c->mounts[s->volume].destination;
+    s->delivering = true;
+    deliver_item(p, &place, fd, on_delivered, p);
+    return true;
 }
 
 static void deliver_next(struct start *s)
@@ -254,6 +278,12 @@ static void deliver_next(struct start *s)
     struct skl_error err = {0};
     int fd;
 
+    if (deliver_volume(s, &err))
+        return;
+    if (err.kind) {
+        start_finish(s, &err, START_FAILED);
+        return;
+    }
     if (s->at == s->n_items) {
         post_process(s);
         return;

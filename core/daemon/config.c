@@ -76,6 +76,8 @@ static const struct config_key keys[] = {
      "keep this of an exited container's files; relative: to its working directory (may be repeated)"},
     {"agent.capture-limit", "agent-capture-limit", 0, NULL, TYPE_SIZE, AT(capture_limit), "256m", NULL, false, "SIZE",
      "keep no more than that of a container"},
+    {"agent.volume-limit", "agent-volume-limit", 0, NULL, TYPE_SIZE, AT(volume_limit), "1g", NULL, false, "SIZE",
+     "keep no more than that of a volume"},
     {"agent.tls-cert", "agent-tls-cert", 0, NULL, TYPE_STRING, AT(agent_tls_cert), "", NULL, false, "FILE",
      "TLS certificate of the agents' listener"},
     {"agent.tls-key", "agent-tls-key", 0, NULL, TYPE_STRING, AT(agent_tls_key), "", NULL, false, "FILE",

@@ -40,6 +40,7 @@ struct config {
     int64_t connect_timeout, driver_timeout;
     char **capture_paths;
     int64_t capture_limit;
+    int64_t volume_limit;
     char *agent_tls_cert, *agent_tls_key; /* "": the agents' listener speaks plain HTTP (behind a load balancer) */
     char *resolve;      /* synthetic | registry */
     char **mirrors;

@@ -184,13 +184,16 @@ static int load_drivers(struct skl_daemon *d, const char **ret_name, struct skl_
 static int make_chain(struct skl_daemon *d, struct skl_error *err)
 {
     CLEANUP(free_p) char *staging = fs_join(d->config->state_dir, "staging");
+    CLEANUP(free_p) char *volumes = fs_join(d->config->state_dir, "volumes");
     struct chain_opts opts = {
         .loop = d->loop,
         .engine = d->engine,
         .staging_dir = staging,
+        .volumes_dir = volumes,
         .connect_timeout_ns = d->config->connect_timeout,
         .capture_paths = (const char *const *)d->config->capture_paths,
         .capture_limit = (uint64_t)d->config->capture_limit,
+        .volume_limit = (uint64_t)d->config->volume_limit,
         .synthetic = str_eq(d->config->synthetic_exec, "echo") ? CHAIN_SYNTHETIC_ECHO : CHAIN_SYNTHETIC_REFUSE,
     };
 

@@ -89,6 +89,8 @@ struct plugin *engine_driver(struct engine *e, const char *runtime, struct skl_e
 uint64_t engine_caps(const struct engine *e, const struct container *c);
 /* The daemon has a callback URL, and the container's driver an agent to dial it. A driver that is not loaded may have one. */
 bool container_has_agent(const struct container *c);
+/* It has volumes, and what they hold is kept when a run ends and given to the next one: in extended semantics. */
+bool container_volumes_follow(const struct container *c);
 
 void engine_set_runner(struct engine *e, const struct runner_ops *ops, void *ctx);
 

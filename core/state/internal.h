@@ -225,6 +225,8 @@ int log_run_resume(struct log *l, uint32_t run, struct skl_error *err);
 /* Takes n bytes of records. false: wait (log_room() of machine.c will tell). */
 bool log_append(struct log *l, const void *p, size_t n, bool *ret_malformed);
 uint64_t log_run_offset(const struct log *l);
+/* Of the record that this offset is within: the bytes of its header that are there, and of its payload those to come. */
+size_t log_run_half(const struct log *l, uint8_t head[RECORD_HEADER_SIZE], uint32_t *ret_left);
 /* The run's RECORD_EXIT was captured; ret may be NULL. */
 bool log_run_exit(const struct log *l, struct record_exit *ret, int64_t *ret_time);
 bool log_is_blocked(const struct log *l);

@@ -522,6 +522,16 @@ uint64_t log_run_offset(const struct log *l)
     return l->run_offset + (l->w != NULL ? l->w->pending.len : 0);
 }
 
+size_t log_run_half(const struct log *l, uint8_t head[RECORD_HEADER_SIZE], uint32_t *ret_left)
+{
+    const struct writer *w = l->w;
+
+    *ret_left = w != NULL && w->in_payload ? w->left : 0;
+    if (w != NULL)
+        memcpy(head, w->head, w->head_len);
+    return w != NULL ? w->head_len : 0;
+}
+
 /* ---- runs ---- */
 
 static void writer_new(struct log *l)

@@ -132,6 +132,16 @@ bool machine_acts_on_agent(const struct container *c, uint64_t cap)
     return container_has_agent(c) && (engine_caps(c->engine, c) & cap) != 0;
 }
 
+bool container_volumes_follow(const struct container *c)
+{
+    if (!machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT))
+        return false;
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (c->mounts[i].type == MOUNT_VOLUME)
+            return true;
+    return false;
+}
+
 struct plugin *machine_driver(const struct container *c)
 {
     return c->engine->plugins != NULL ? plugin_find(c->engine->plugins, c->driver) : NULL;

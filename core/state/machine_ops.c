@@ -248,6 +248,14 @@ static void queued_goes_on(struct op *op)
         kill_live(op);
 }
 
+/* It has ended, and what its volumes hold is on its way: nothing that SIGKILL could add. */
+static bool keeping(const struct container *c)
+{
+    const struct engine *e = c->engine;
+
+    return e->runner != NULL && e->runner->keeping != NULL && e->runner->keeping(e->runner_ctx, c);
+}
+
 static void on_op_timer(void *arg)
 {
     struct op *op = arg;
@@ -259,7 +267,9 @@ static void on_op_timer(void *arg)
     }
     if (m->phase != PHASE_RUNNING)
         return;
-    if (op->step == STEP_TERM) {
+    if (keeping(op->c)) {
+        timer_start(&op->timer, KILL_WAIT_NS);
+    } else if (op->step == STEP_TERM) {
         escalate(op);
     } else if (op->step == STEP_KILL) {
         if (!connected(op->c))
@@ -679,7 +689,11 @@ void container_remove(struct container *c, bool force, bool volumes, container_d
     if (!may_remove(op, force))
         return;
     op->volumes = volumes;
-    if (m->phase == PHASE_RUNNING) {
+    if (m->phase == PHASE_RUNNING && container_volumes_follow(c) && connected(c)) {
+        op->step = STEP_KILL; /* an end as any other, so that its volumes are kept */
+        send_signal(op, SIGKILL);
+        timer_start(&op->timer, KILL_WAIT_NS);
+    } else if (m->phase == PHASE_RUNNING) {
         kill_event(c, SIGKILL);
         machine_force_end(m, SIGKILL, NULL); /* goes on in ops_run_ended() */
     } else if (starting(m)) {

@@ -10,6 +10,11 @@ uint64_t engine_output_offset(const struct container *c)
     return log_run_offset(c->log);
 }
 
+size_t engine_output_half(const struct container *c, uint8_t head[RECORD_HEADER_SIZE], uint32_t *ret_left)
+{
+    return log_run_half(c->log, head, ret_left);
+}
+
 bool engine_agent_output(struct container *c, uint32_t run, const void *p, size_t n, bool *ret_malformed)
 {
     struct machine *m = machine_of_run(c, run);

@@ -33,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
+#include "wire/record.h"
 
 struct container;
 struct engine;
@@ -71,6 +72,11 @@ struct runner_ops {
                   void (*done)(void *arg, int code, const char *output, size_t len, const struct skl_error *err),
                   void *arg);
 
+    /* The process has exited, and what its volumes hold is being fetched: the exit follows. */
+    bool (*keeping)(void *ctx, const struct container *c);
+    /* The volume is removed: so is what it held. */
+    void (*volume_gone)(void *ctx, const char *name);
+
     /* The container is removed for good: what is kept for it (staged files) goes. After release(), once. */
     void (*forget)(void *ctx, struct container *c);
 };
@@ -81,6 +87,9 @@ struct runner_ops {
 
 /* Length in bytes of the encoded records of the current run that the log store holds: where to resume. */
 uint64_t engine_output_offset(const struct container *c);
+/* A record that begins before that offset and ends behind it: how much of its header is there (all of it: of its payload *ret_left
+ * bytes are to come). 0: the offset is between records. */
+size_t engine_output_half(const struct container *c, uint8_t head[RECORD_HEADER_SIZE], uint32_t *ret_left);
 
 /* Encoded records (wire/record.h) of run `run`, from exactly engine_output_offset() on, in pieces of any size.
  * They are in the log store when this returns. false: pause until runner->output_resume (a reader of the log that must

@@ -201,6 +201,8 @@ int volume_remove(struct volume *v, struct skl_error *err)
     if (store_run(v->engine->store, SQL_VOLUME_DELETE, err, "s", v->name) < 0)
         return -1;
     volume_event(v, "destroy");
+    if (v->engine->runner != NULL && v->engine->runner->volume_gone != NULL)
+        v->engine->runner->volume_gone(v->engine->runner_ctx, v->name);
     volume_free(v);
     return 0;
 }
