@@ -681,6 +681,21 @@ static bool may_remove(struct op *op, bool force)
     return false;
 }
 
+/* A volume that outlives the container: what it holds has to be fetched first. */
+static bool leaves_volumes(const struct container *c, bool anonymous_go)
+{
+    if (!container_volumes_follow(c))
+        return false;
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        const struct container_mount *m = &c->mounts[i];
+        struct volume *v = m->type == MOUNT_VOLUME && m->rw ? volume_find(c->engine, m->name, NULL) : NULL;
+
+        if (v != NULL && !(v->anonymous && anonymous_go))
+            return true;
+    }
+    return false;
+}
+
 void container_remove(struct container *c, bool force, bool volumes, container_done_fn done, void *arg)
 {
     struct op *op = op_new(c, OP_REMOVE, done, arg);
@@ -689,7 +704,7 @@ void container_remove(struct container *c, bool force, bool volumes, container_d
     if (!may_remove(op, force))
         return;
     op->volumes = volumes;
-    if (m->phase == PHASE_RUNNING && container_volumes_follow(c) && connected(c)) {
+    if (m->phase == PHASE_RUNNING && leaves_volumes(c, volumes) && connected(c)) {
         op->step = STEP_KILL; /* an end as any other, so that its volumes are kept */
         send_signal(op, SIGKILL);
         timer_start(&op->timer, KILL_WAIT_NS);

@@ -148,11 +148,11 @@ def test_a_whole_job(job, version):
 
     code, out, err = j.stage("predefined", "set -eo pipefail\nset +o noclobber\n: | eval $'echo \"Running on $(hostname)...\"'\nexit 0\n")
     assert (code, err) == (0, "") and out.startswith("Running on "), (out, err)
-    assert j.stage("predefined", "echo getting sources; cd /builds && pwd\n") == (0, "getting sources\n/builds\n", "")
-    assert j.stage("build", "echo step in $CI_JOB_ID; echo \"$MULTI\"; echo warn >&2; cd /cache; pwd\n") == (
-        0, "step in 4711\ntwo\nlines\n/cache\n", "warn\n")
-    assert j.stage("build", "echo after script; exit 0") == (0, "after script\n", "")
-    assert j.stage("predefined", "echo archiving; exit 0") == (0, "archiving\n", "")
+    assert j.stage("predefined", "echo getting sources; mkdir /builds/src; echo code > /builds/src/file\n") == (0, "getting sources\n", "")
+    assert j.stage("build", "echo step in $CI_JOB_ID; echo \"$MULTI\"; echo warn >&2; cat /builds/src/file; cp /builds/src/file /cache/built\n") == (
+        0, "step in 4711\ntwo\nlines\ncode\n", "warn\n")
+    assert j.stage("build", "ls /builds/src; exit 0") == (0, "file\n", "")
+    assert j.stage("predefined", "cat /cache/built; exit 0") == (0, "code\n", "")
     seen = j.api.get(f"/containers/{j.containers['svc-0']}/logs?stdout=1&stderr=1&timestamps=1")
     assert b"service is up" in seen.body
     names = {x["Name"] for x in j.api.get(f"/networks/{j.network}").json["Containers"].values()}
