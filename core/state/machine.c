@@ -493,7 +493,7 @@ static void check_answer_extended(struct machine *m)
 {
     if (m->answer.kind == SKL_END_EXIT)
         arm(&m->wait_timer, m->agent_up ? DRAIN_NS : DRAIN_LOST_NS);
-    else if (m->answer.kind == SKL_END_LOST) { /* the agent may be well */
+    else if (m->answer.kind == SKL_END_LOST || (m->answer.kind == SKL_END_FAILED && m->agent_up)) { /* the agent may be well */
         if (!m->agent_up)
             arm(&m->lost_timer, m->c->engine->agent_lost);
     } else {

@@ -318,6 +318,30 @@ static void test_strict_helper(void)
     fake_fini(&f);
 }
 
+/* A front end that answers 502 in the middle of a run has lost the function, not ended it: the agent is there. */
+static void test_front_end_fails_in_mid_run(void)
+{
+    struct fake f;
+    struct container *c;
+
+    fake_init(&f, FAKE_CAPS, true);
+    c = fake_running(&f, "one", FAKE_CMD, NULL);
+    fake_run_ended(&f, c, SKL_END_FAILED, 1, "502");
+    UNIT_INT_EQ(c->status, CONTAINER_RUNNING);
+    fake_exit(c, 5);
+    fake_spin(&f);
+    UNIT_INT_EQ(c->exit_code, 5);
+    UNIT_STR_EQ(c->error, "");
+    c = fake_running(&f, "two", FAKE_CMD, NULL);
+    fake_run_ended(&f, c, SKL_END_FAILED, 1, "the instance died");
+    engine_agent_lost(c, c->run, false);
+    fake_spin(&f);
+    UNIT_INT_EQ(c->status, CONTAINER_EXITED); /* at once: both say so */
+    UNIT_INT_EQ(c->exit_code, 1);
+    UNIT_STR_EQ(c->error, "the instance died");
+    fake_fini(&f);
+}
+
 static void run_without_agent(uint64_t caps, bool callback)
 {
     struct fake f;
@@ -740,7 +764,7 @@ static void test_removal_retried(void)
 
 UNIT_MAIN("state_run", UNIT(test_run), UNIT(test_create_fails), UNIT(test_files_are_kept_at_the_end), UNIT(test_start_fails),
           UNIT(test_invocation_fails_early), UNIT(test_stop), UNIT(test_stop_escalates), UNIT(test_kill), UNIT(test_restart),
-          UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_agent_lost), UNIT(test_remove),
+          UNIT(test_strict), UNIT(test_strict_helper), UNIT(test_no_agent), UNIT(test_front_end_fails_in_mid_run), UNIT(test_agent_lost), UNIT(test_remove),
           UNIT(test_remove_while_starting), UNIT(test_on_failure), UNIT(test_policy_outlives_failed_starts), UNIT(test_pause), UNIT(test_recovery),
           UNIT(test_resource_gone), UNIT(test_partial_list), UNIT(test_stop_while_starting), UNIT(test_stop_of_an_endless_start),
           UNIT(test_remove_before_the_list),
