@@ -47,6 +47,7 @@ e2e_files += tests/e2e/test_sim_conformance.py
 e2e_files += tests/e2e/test_sim_crash.py
 e2e_files += tests/e2e/test_sim_faults.py
 e2e_files += tests/e2e/test_sim_logging.py
+e2e_files += tests/e2e/test_sim_many.py
 e2e_files += tests/e2e/test_sim_network.py
 e2e_files += tests/e2e/test_sim_relay.py
 e2e_files += tests/e2e/test_skeleton.py
