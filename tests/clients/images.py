@@ -9,7 +9,7 @@ import tempfile
 import skl
 
 MAKERS = os.path.join(skl.TOP, "tests", "images")
-DEBIAN = ("debian", "python", "node", "redis", "nginx", "postgres")
+DEBIAN = ("debian", "python", "node", "redis", "nginx", "postgres", "tools")
 MAKE_TIMEOUT = 1800
 
 

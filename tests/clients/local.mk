@@ -11,6 +11,8 @@ EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testco
 EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
 EXTRA_DIST += tests/clients/compose-2/client.json
 EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml
+EXTRA_DIST += tests/clients/gitlab-ci-local/client.json tests/clients/gitlab-ci-local/cases.py \
+	tests/clients/gitlab-ci-local/gitlab-ci.yml tests/clients/gitlab-ci-local/failing.yml
 EXTRA_DIST += tests/clients/gitlab-runner/client.json
 EXTRA_DIST += tests/clients/go-sdk/client.json tests/clients/go-sdk/cases.go tests/clients/go-sdk/modules
 EXTRA_DIST += tests/clients/testcontainers-go/client.json tests/clients/testcontainers-go/cases.go tests/clients/testcontainers-go/modules

@@ -4,8 +4,8 @@
     run.py [--debian] [--write FILE] [CLIENT...]
 
 Each folder here is a client. Its client.json says what it is: {"name", "debian": true if Debian packages are all it needs, "install": [command...],
-"run": [command...], "needs": [programs], "images": {name: one of images.py}, "skip": why
-it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
+"run": [command...], "needs": [programs], "images": {name: one of images.py},
+"daemon": [options of a daemon of its own], "skip": why it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
 downloaded stays), with DOCKER_HOST set and HERE naming the folder. `run` prints a line a case: "ok - NAME", "not ok - NAME: WHY" or
 "skip - NAME: WHY", and "version - V". Google's clients get SIM_URL instead of DOCKER_HOST, a simulator each, and may name its options
 ("simulator": [...]). A client that can't be had on this machine is skipped as a whole, with the reason.
@@ -70,12 +70,12 @@ def specs(names, debian):
 class DockerHouse:
     """One daemon for all of Docker's clients, started when the first needs it."""
 
-    def __init__(self, images):
-        self.images, self.daemon = images, None
+    def __init__(self, images, args=()):
+        self.images, self.args, self.daemon = images, args, None
 
     def env(self, cwd):
         if self.daemon is None:
-            self.daemon = skl.Daemon(self.images())
+            self.daemon = skl.Daemon(self.images(), args=self.args)
             self.daemon.api.pull()
         return {"DOCKER_HOST": self.daemon.host, "TESTCONTAINERS_RYUK_DISABLED": "true", "DOCKER_CONFIG": os.path.join(cwd, ".docker")}
 
@@ -190,7 +190,7 @@ def main():
     docker = DockerHouse(images)
     try:
         for spec in specs(args.clients, args.debian):
-            house = GoogleHouse(images, spec) if spec["cloud"] else docker
+            house = GoogleHouse(images, spec) if spec["cloud"] else DockerHouse(images, spec["daemon"]) if spec.get("daemon") else docker
             try:
                 r = run_client(spec, house, work)
             finally:
