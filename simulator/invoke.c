@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/http_client.h"
+#include "simulator/auth/auth.h"
 #include "simulator/invoke.h"
 
 #define PROBE_NS (INT64_C(1) * 1000000)         /* between two connects at a cold start */
@@ -403,6 +404,22 @@ static void refuse(struct sim *s, struct http_req *req, int status, const char *
     http_res_send(req, status, "text/plain; charset=UTF-8", text, strlen(text));
 }
 
+/* In the words of Google's front end. */
+static void refuse_caller(struct sim *s, struct http_req *req, int status)
+{
+    static const char forbidden[] =
+        "<html><head>\n<title>403 Forbidden</title>\n</head>\n<body>\n<h1>Error: Forbidden</h1>\n<h2>Your client does not have permission to get URL "
+        "from this server.</h2>\n</body></html>\n";
+    static const char unauthorized[] = "<html><head>\n<title>401 Unauthorized</title>\n</head>\n<body>\n<h1>Error: Unauthorized</h1>\n<h2>Your client does not have "
+                                       "permission to the requested URL.</h2>\n</body></html>\n";
+    const char *text = status == 403 ? forbidden : unauthorized;
+
+    server_log(s, "Invoke", http_req_method(req), http_req_target(req), status, NULL);
+    if (status == 401)
+        http_res_header(req, "WWW-Authenticate", "Bearer error=\"invalid_token\" error_description=\"The access token could not be verified\"");
+    http_res_send(req, status, "text/html; charset=UTF-8", text, strlen(text));
+}
+
 /* /_functions/P/L/S/more?x=1 -> the service, and "/more?x=1" for it. */
 static struct service *find_service(struct sim *s, struct http_req *req, char **ret_path)
 {
@@ -463,6 +480,7 @@ void invoke_on_request(struct sim *s, struct http_req *req)
     struct skl_error err = {0};
     struct service *svc;
     struct instance *in;
+    int status;
 
     if (strike(s, req))
         return;
@@ -473,6 +491,10 @@ void invoke_on_request(struct sim *s, struct http_req *req)
     }
     if (http_req_content_length(req) > (int64_t)SIM_REQUEST_MAX) {
         refuse(s, req, 413, "Request too large.\n");
+        return;
+    }
+    if ((status = auth_invocation(s, req, svc)) != 0) {
+        refuse_caller(s, req, status);
         return;
     }
     in = choose(svc, &err);

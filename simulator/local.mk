@@ -13,6 +13,8 @@ sim_sources += simulator/redact.c simulator/logging/bind.c simulator/logging/ent
 	simulator/logging/lexer.c simulator/logging/list.c simulator/logging/logging.h simulator/logging/log_schema.c \
 	simulator/logging/logs.c simulator/logging/output.c simulator/logging/parser.c simulator/logging/regex.c simulator/logging/regex.h \
 	simulator/logging/regex_run.c simulator/logging/search.c simulator/logging/store.c simulator/logging/write.c
+sim_sources += simulator/auth/accounts.c simulator/auth/auth.h simulator/auth/endpoints.c simulator/auth/enforce.c simulator/auth/keys.c \
+	simulator/auth/metadata.c simulator/auth/tokens.c
 libskl_sim_a_SOURCES = $(sim_sources)
 libskl_sim_a_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "loop/http_client.h"
+#include "simulator/auth/auth.h"
 #include "simulator/service.h"
 
 #define CGROUP2_MAGIC 0x63677270
@@ -113,6 +114,9 @@ static int start(struct sim *s, struct skl_error *err)
         return -1;
     if (loop_on_signal(s->loop, SIGTERM, on_term, s, err) < 0 || loop_on_signal(s->loop, SIGINT, on_term, s, err) < 0)
         return -1;
+    for (size_t i = 0; i < s->opts.n_credentials; i++)
+        if (accounts_add(s, s->opts.credentials[i], err) < 0)
+            return -1;
     s->faults = faults_new(s);
     for (size_t i = 0; i < s->opts.n_faults; i++)
         if (faults_add(s->faults, s->opts.faults[i], err) < 0)
@@ -142,6 +146,8 @@ int main(int argc, char **argv)
     list_init(&s.relays);
     list_init(&s.pairs);
     list_init(&s.instances);
+    list_init(&s.accounts);
+    list_init(&s.token_order);
     s.stopped = on_stopped;
     rc = start(&s, &err);
     if (rc == 0) {
@@ -159,5 +165,8 @@ int main(int argc, char **argv)
     free(s.opts.state_dir);
     free(s.opts.images_dir);
     free(s.opts.faults);
+    free(s.opts.credentials);
+    accounts_free(&s);
+    tokens_free(&s);
     return rc == 0 ? 0 : 1;
 }

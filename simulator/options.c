@@ -32,7 +32,10 @@ static const char help[] =
     "  --operation-delay D, --build-delay D, --cold-start-delay D, --log-delay D\n"
     "                            Go durations; all 0 by default\n"
     "  --network isolated|host   a network namespace for each instance (default), or the host's network\n"
-    "  --require-auth            refuse API calls without a bearer token\n"
+    "  --require-auth            refuse API calls without an access token of the simulator's, and requests to private\n"
+    "                            services without an ID token\n"
+    "  --credentials FILE        a credential file that clients use (may be repeated): what they say is verified against it,\n"
+    "                            and nobody else is known\n"
     "  --fault SPEC              RPC[@WHEN]=WHAT (may be repeated): RPC as in the request log, or *; WHEN is N, N-M, /N or P%;\n"
     "                            WHAT is a status, reset, lost, slow:D or fail[:CODE]; or agents/D=cut,\n"
     "                            ListLogEntries=short[:N], LogEntry=late:D, LogEntry=twice\n"
@@ -43,7 +46,7 @@ static const char help[] =
 
 enum {
     OPT_LISTEN = 256, OPT_PORT_FILE, OPT_STATE_DIR, OPT_IMAGES, OPT_DOCKER, OPT_OPERATION_DELAY, OPT_BUILD_DELAY,
-    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL, OPT_FRESH
+    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL, OPT_FRESH, OPT_CREDENTIALS
 };
 
 static const struct option long_options[] = {
@@ -51,6 +54,7 @@ static const struct option long_options[] = {
     {"port-file", required_argument, NULL, OPT_PORT_FILE},
     {"state-dir", required_argument, NULL, OPT_STATE_DIR},
     {"images", required_argument, NULL, OPT_IMAGES},
+    {"credentials", required_argument, NULL, OPT_CREDENTIALS},
     {"fresh", no_argument, NULL, OPT_FRESH},
     {"fault", required_argument, NULL, OPT_FAULT},
     {"control", required_argument, NULL, OPT_CONTROL},
@@ -113,6 +117,10 @@ static void take(struct sim_options *o, int opt)
     case OPT_PORT_FILE: o->port_file = optarg; break;
     case OPT_STATE_DIR: o->state_dir = xstrdup(optarg); break;
     case OPT_IMAGES: o->images_dir = xstrdup(optarg); break;
+    case OPT_CREDENTIALS:
+        o->credentials = xrealloc(o->credentials, (o->n_credentials + 1) * sizeof(*o->credentials));
+        o->credentials[o->n_credentials++] = optarg;
+        break;
     case OPT_FRESH: o->fresh = true; break;
     case OPT_DOCKER: o->docker_runtime = true; break;
     case OPT_OPERATION_DELAY: o->operation_delay = delay(optarg); break;

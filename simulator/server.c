@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "simulator/auth/auth.h"
 #include "simulator/schema.h"
 #include "simulator/service.h"
 
@@ -22,7 +23,7 @@
 #define REPLY_MAX (64u * 1024 * 1024)
 
 static const struct sim_route *const tables[] = {functions_routes, functions_list_routes, operations_routes, logging_routes, run_routes,
-                                                 iam_routes, companions_routes, upload_routes, storage_routes};
+                                                 iam_routes, companions_routes, upload_routes, storage_routes, auth_routes, metadata_routes};
 
 /* ---- the request log ---- */
 
@@ -247,7 +248,6 @@ static void on_request(struct http_req *req, void *arg)
 {
     struct sim *s = arg;
     struct sim_call *c;
-    const char *auth = http_req_header(req, "Authorization");
 
     if (str_starts(http_req_path(req), INVOKE_PREFIX)) {
         invoke_on_request(s, req);
@@ -263,13 +263,8 @@ static void on_request(struct http_req *req, void *arg)
         return;
     }
     c->rpc = c->route->rpc;
-    if (s->opts.require_auth && (auth == NULL || strncmp(auth, "Bearer ", 7) != 0 || auth[7] == '\0')) {
-        call_fail(c, 401, "UNAUTHENTICATED",
-                  "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or "
-                  "other valid authentication credential.");
-        return;
-    }
-    strike(c);
+    if (auth_admits(c))
+        strike(c);
 }
 
 static int open_log(struct sim *s, struct skl_error *err)

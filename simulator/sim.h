@@ -57,6 +57,8 @@ struct sim_options {
     const char **faults;       /* --fault, as given */
     size_t n_faults;
     const char *control;       /* --control, or NULL */
+    const char **credentials;  /* --credentials, as given */
+    size_t n_credentials;
 };
 /* Exits on --help and usage errors. */
 void sim_options_parse(struct sim_options *o, int argc, char **argv);
@@ -89,6 +91,10 @@ struct sim {
     struct list pairs;         /* connections through relays */
     struct faults *faults;
     struct list instances;
+    struct list accounts;      /* auth/: who is known */
+    struct token *tokens;      /* ... handed out: hash by name */
+    struct list token_order;   /* oldest first */
+    struct evp_pkey_st *signing_key; /* made when needed */
     bool stopping;
     void (*stopped)(void *arg);
 };

@@ -62,3 +62,4 @@ include tests/e2e/gcf/local.mk
 e2e_files += tests/e2e/simgoogle.py
 e2e_files += tests/e2e/test_sim_functions.py
 e2e_files += tests/e2e/test_sim_run.py
+e2e_files += tests/e2e/test_sim_auth.py
