@@ -93,6 +93,11 @@ class Spec:
         if not all(isinstance(d, dict) and str(d.get("@type", "")).startswith("type.googleapis.com/") for d in error.get("details", [])):
             raise Mismatch(f"{path}: details {error['details']!r}")
 
+    def report(self, seen):
+        """{api: (methods in seen, methods)}"""
+        ids = sorted({m["id"] for _, _, m in self.methods})
+        return {api: (sum(i in seen for i in ids if i.startswith(api + ".")), sum(i.startswith(api + ".") for i in ids)) for api in sorted({i.split(".")[0] for i in ids})}
+
     # ---- values ----
     def value(self, doc, v, schema, where):
         if "$ref" in schema:

@@ -9,6 +9,7 @@ import os
 import pytest
 
 import dockerapi
+import gcpapi
 import skl
 
 
@@ -68,16 +69,19 @@ def docker(daemon):
     return daemon.docker
 
 
-# ---- how much of Docker's specification the tests saw: from all workers ----
+# ---- how much of Docker's specification and of Google's documents the tests saw: from all workers ----
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["covered"] = [list(key) for key in dockerapi.SPEC.covered]
+        session.config.workeroutput["google"] = {name: sorted(seen) for name, seen in gcpapi.SPEC.covered.items()}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
     for method, name in getattr(node, "workeroutput", {}).get("covered", []):
         dockerapi.SPEC.covered.setdefault((method, name), set())
+    for name, seen in getattr(node, "workeroutput", {}).get("google", {}).items():
+        gcpapi.SPEC.covered.setdefault(name, set()).update(seen)
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -86,3 +90,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line("operations of Docker's specification seen: " + ", ".join(parts))
         missing = [f"{method} {name}" for method, name in dockerapi.SPEC.missing() if name.split("/")[1] in ("containers", "exec", "images", "networks", "volumes")]
         terminalreporter.write_line("not seen: " + (", ".join(missing) or "none"))
+    if gcpapi.SPEC.covered:
+        seen = {name for name, statuses in gcpapi.SPEC.covered.items() if min(statuses) < 300}
+        parts = [f"{api} {got}/{total}" for api, (got, total) in sorted(gcpapi.SPEC.report(seen).items())]
+        terminalreporter.write_line("methods of Google's documents seen to succeed: " + ", ".join(parts))
