@@ -177,6 +177,9 @@ int process_resize(struct process *p, unsigned rows, unsigned cols, struct skl_e
 void process_on_reaped(struct process *p, int status);
 struct json_object *process_json(const struct process *p);
 
+/* ---- oom.c ---- */
+uint64_t oom_kills(void);                      /* so far; only a difference means something */
+
 /* ---- reap.c ---- */
 int reap_init(struct agent *a, struct skl_error *err);
 void reap_all(struct agent *a);

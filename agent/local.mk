@@ -1,6 +1,6 @@
 # agent: the static program inside each function. All but main.c is also a library, for the tests.
 agent_sources = agent/agent.c agent/agent.h agent/alone.c agent/archive.c agent/archive.h agent/config.c agent/dial.c \
-	agent/events.c agent/extract.c agent/extract.h agent/feed.c agent/glob.c agent/hosts.c agent/hosts.h agent/inspect.c agent/inspect.h agent/invoke.c agent/outlog.c agent/process.c \
+	agent/events.c agent/extract.c agent/extract.h agent/feed.c agent/glob.c agent/hosts.c agent/hosts.h agent/inspect.c agent/inspect.h agent/invoke.c agent/oom.c agent/outlog.c agent/process.c \
 	agent/reap.c agent/request.h agent/serve.c agent/spawn.c agent/spec.c agent/tls.c agent/tls.h \
 	agent/tunnel.c agent/tunnel.h agent/url.c agent/url.h agent/users.c agent/walk.c agent/walk.h
 noinst_LIBRARIES += libskl_agent.a

@@ -72,21 +72,6 @@ void process_free(struct process *p)
     free(p);
 }
 
-/* ---- out of memory ---- */
-
-static uint64_t oom_kills(void)
-{
-    struct buf text;
-    uint64_t n = 0;
-    char *at;
-
-    buf_init(&text, 4096);
-    if (fs_read_file("/sys/fs/cgroup/memory.events", &text, NULL) == 0 && (at = strstr(buf_str(&text), "oom_kill ")) != NULL)
-        n = strtoull(at + 9, NULL, 10);
-    buf_fini(&text);
-    return n;
-}
-
 /* ---- the end ---- */
 
 /* To our own stdout or stderr, for the cloud's log: what does not fit at once is dropped, the link has everything. */

@@ -19,10 +19,10 @@ STDOUT, STDERR, EXIT = 1, 2, 3
 
 
 class Agent:
-    def __init__(self, directory):
+    def __init__(self, directory, preexec_fn=None):
         self.socket = os.path.join(directory, "agent.sock")
         self.process = subprocess.Popen([skl.program("sockerless-agent"), "--listen-unix", self.socket], stdin=subprocess.DEVNULL,
-                                        env={"PATH": os.environ["PATH"]})
+                                        env={"PATH": os.environ["PATH"]}, preexec_fn=preexec_fn)
         wait_until(lambda: os.path.exists(self.socket), "the agent to listen")
 
     def curl(self, method, path, body=None, *more):
