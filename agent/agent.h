@@ -51,6 +51,7 @@ struct agent_config {
     struct json_object *image_config; /* /.sockerless/image.json, or NULL */
     int64_t connect_timeout, reconnect_timeout;
     char *ca_file;            /* NULL: the system's */
+    const char *ca_pem;       /* of SOCKERLESS_PROCESS: wins over the system's; or NULL */
     char **env;               /* what processes may see of our environment */
     const char *listen_unix;  /* alone mode */
 };

@@ -16,6 +16,7 @@
 #define DEFAULT_PORT 8080
 #define DEFAULT_CONNECT_NS (INT64_C(60) * NS_PER_S)
 #define DEFAULT_RECONNECT_NS (INT64_C(30) * 60 * NS_PER_S)
+#define CONNECT_MS_MAX (INT64_C(24) * 3600 * 1000)
 #define IMAGE_FILE_MAX (4u * 1024 * 1024)
 
 extern char **environ;
@@ -38,6 +39,7 @@ static int get_process(struct agent_config *c, struct skl_error *err)
 {
     const char *v = getenv("SOCKERLESS_PROCESS");
     struct buf json;
+    int64_t ms = 0;
     int rc = 0;
 
     if (str_empty(v))
@@ -48,6 +50,11 @@ static int get_process(struct agent_config *c, struct skl_error *err)
     else if ((c->process = json_parse_object(buf_str(&json), json.len, AGENT_BODY_MAX, err)) == NULL)
         rc = error_prefix(err, "the environment variable SOCKERLESS_PROCESS");
     buf_fini(&json);
+    if (rc == 0 && json_member(c->process, "ca") != NULL)
+        c->ca_pem = json_string_or(json_member(c->process, "ca"), "");
+    if (rc == 0 && str_empty(getenv("SOCKERLESS_CONNECT_TIMEOUT")) &&
+        json_get_i64_range(c->process, "connect_timeout_ms", 1, CONNECT_MS_MAX, &ms, NULL) >= 0 && ms > 0)
+        c->connect_timeout = ms * 1000000;
     return rc;
 }
 

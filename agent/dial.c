@@ -362,7 +362,7 @@ static void after_connect(struct dialer *d)
         return;
     }
     d->phase = PHASE_TLS;
-    d->tls = tlsc_new(d->fd, d->url.host, d->agent->cfg.ca_file, &err);
+    d->tls = tlsc_new(d->fd, d->url.host, d->agent->cfg.ca_file, d->agent->cfg.ca_pem, &err);
     if (d->tls == NULL)
         fail(d, &err, 0);
     else

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -21,7 +22,21 @@ struct tls {
     bool wants_write;
 };
 
-static int load_ca(SSL_CTX *ctx, const char *ca_file, struct skl_error *err)
+/* The certificates of a PEM text. */
+static int load_pem(SSL_CTX *ctx, const char *pem, struct skl_error *err)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    size_t n = 0;
+
+    for (X509 *x; (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; X509_free(x))
+        n += X509_STORE_add_cert(store, x) == 1;
+    ERR_clear_error(); /* of the end */
+    BIO_free(bio);
+    return n > 0 ? 0 : error_set(err, SKL_ERR_INVALID, "the daemon's agent.ca-file holds no certificate");
+}
+
+static int load_ca(SSL_CTX *ctx, const char *ca_file, const char *ca_pem, struct skl_error *err)
 {
     static const char *const bundles[] = {
         "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
@@ -32,13 +47,15 @@ static int load_ca(SSL_CTX *ctx, const char *ca_file, struct skl_error *err)
         return SSL_CTX_load_verify_locations(ctx, ca_file, NULL) == 1
                    ? 0
                    : error_set(err, SKL_ERR_INVALID, "SOCKERLESS_CA_FILE: %s can't be used", ca_file);
+    if (ca_pem != NULL)
+        return load_pem(ctx, ca_pem, err);
     for (size_t i = 0; i < ARRAY_LEN(bundles); i++)
         if (access(bundles[i], R_OK) == 0)
             return SSL_CTX_load_verify_locations(ctx, bundles[i], NULL) == 1
                        ? 0
                        : error_set(err, SKL_ERR_INVALID, "%s can't be used", bundles[i]);
     return error_set(err, SKL_ERR_UNAVAILABLE,
-                     "the image has no CA certificates; SOCKERLESS_CA_FILE can name a bundle");
+                     "the image has no CA certificates; agent.ca-file of the daemon or SOCKERLESS_CA_FILE can name some");
 }
 
 static int set_host(SSL *ssl, const char *host)
@@ -52,12 +69,12 @@ static int set_host(SSL *ssl, const char *host)
     return SSL_set_tlsext_host_name(ssl, host) == 1 && SSL_set1_host(ssl, host) == 1;
 }
 
-struct tls *tlsc_new(int fd, const char *host, const char *ca_file, struct skl_error *err)
+struct tls *tlsc_new(int fd, const char *host, const char *ca_file, const char *ca_pem, struct skl_error *err)
 {
     struct tls *t = xcalloc(1, sizeof(*t));
 
     t->ctx = SSL_CTX_new(TLS_client_method());
-    if (t->ctx == NULL || load_ca(t->ctx, ca_file, err) < 0) {
+    if (t->ctx == NULL || load_ca(t->ctx, ca_file, ca_pem, err) < 0) {
         tlsc_free(t);
         return NULL;
     }

@@ -14,7 +14,7 @@
 struct tls;
 
 /* ca_file NULL: the bundles of the usual distributions. The server's certificate must be host's. */
-struct tls *tlsc_new(int fd, const char *host, const char *ca_file, struct skl_error *err);
+struct tls *tlsc_new(int fd, const char *host, const char *ca_file, const char *ca_pem, struct skl_error *err);
 void tlsc_free(struct tls *t);                            /* NULL is fine */
 int tlsc_handshake(struct tls *t, struct skl_error *err); /* 1 done, 0 not yet, -1 failed */
 ssize_t tlsc_read(struct tls *t, void *p, size_t n);      /* bytes, 0 end, -errno */

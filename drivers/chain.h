@@ -81,6 +81,8 @@ void exec_stream_close_stdin(struct exec_stream *st);
 void exec_stream_resume(struct exec_stream *st);
 /* The client went away: callbacks stop, the process goes on, its output is discarded. Also before `started`. */
 void exec_stream_detach(struct exec_stream *st);
+/* The client has said that it leaves (detach keys): the same, but nothing has come to an end, the process's stdin stays open. */
+void exec_stream_leave(struct exec_stream *st);
 /* CONFLICT when it has ended; waits up to 10 s for a start in progress (reference 2.8.8). */
 void chain_exec_resize(struct chain *ch, struct exec *e, unsigned h, unsigned w, runner_done_fn done, void *arg);
 

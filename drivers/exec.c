@@ -208,14 +208,19 @@ void exec_stream_resume(struct exec_stream *st)
         proc_resume(st->proc);
 }
 
-void exec_stream_detach(struct exec_stream *st)
+void exec_stream_leave(struct exec_stream *st)
 {
     st->detached = true;
     st->on_started = NULL;
-    if (!st->proc)
-        return;
-    proc_close_stdin(st->proc);
-    proc_discard(st->proc);
+    if (st->proc)
+        proc_discard(st->proc);
+}
+
+void exec_stream_detach(struct exec_stream *st)
+{
+    if (st->proc)
+        proc_close_stdin(st->proc);
+    exec_stream_leave(st);
 }
 
 /* ---- resize ---- */

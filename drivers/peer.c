@@ -132,8 +132,8 @@ struct peer_waiter *peer_wait(struct peer *p, int64_t timeout_ns, void (*fn)(voi
         timer_start(&w->timer, 0);
         return w;
     }
-    error_set(&w->err, SKL_ERR_TIMEOUT, "the agent of container %.12s did not connect within %lld ms", p->id,
-              (long long)(timeout_ns / 1000000));
+    error_set(&w->err, SKL_ERR_TIMEOUT, "the agent of container %.12s did not connect to %s within %lld ms", p->id,
+              engine_callback_url(p->ch->engine) ? engine_callback_url(p->ch->engine) : "the daemon", (long long)(timeout_ns / 1000000));
     list_push_back(&p->waiters, &w->link);
     timer_start(&w->timer, timeout_ns);
     return w;

@@ -26,7 +26,7 @@ _sockerless_words() { # CURRENT WORD...
 _sockerless_value() { # PROGRAM FLAG CURRENT: 1 when the flag takes no value
     case $2 in
     --driver | --help-driver) _sockerless_words "$3" "$(_sockerless_drivers "$1")" ;;
-    --config | --pidfile | -p | --tlscacert | --tlscert | --tlskey | --agent-tls-cert | --agent-tls-key | --port-file | --agent | --listen-unix)
+    --config | --pidfile | -p | --tlscacert | --tlscert | --tlskey | --agent-ca-file | --agent-tls-cert | --agent-tls-key | --port-file | --agent | --listen-unix)
         _sockerless_paths -f "$3" ;;
     --driver-dir | --state-dir | --simulator-images | --images) _sockerless_paths -d "$3" ;;
     --log-level | -l) _sockerless_words "$3" error warn info debug ;;

@@ -139,7 +139,7 @@ static void on_detach(void *arg)
 
     container_event(e->exec->container, "exec_detach", "execID", e->exec->id, NULL);
     client_stream_close(&e->client);
-    exec_stream_detach(e->stream);
+    exec_stream_leave(e->stream);
     execution_free(e);
 }
 

@@ -78,6 +78,8 @@ static const struct config_key keys[] = {
      "keep no more than that of a container"},
     {"agent.volume-limit", "agent-volume-limit", 0, NULL, TYPE_SIZE, AT(volume_limit), "1g", NULL, false, "SIZE",
      "keep no more than that of a volume"},
+    {"agent.ca-file", "agent-ca-file", 0, NULL, TYPE_STRING, AT(agent_ca_file), "", NULL, false, "FILE",
+     "agents trust this CA for an https callback URL, instead of those of their image"},
     {"agent.tls-cert", "agent-tls-cert", 0, NULL, TYPE_STRING, AT(agent_tls_cert), "", NULL, false, "FILE",
      "TLS certificate of the agents' listener"},
     {"agent.tls-key", "agent-tls-key", 0, NULL, TYPE_STRING, AT(agent_tls_key), "", NULL, false, "FILE",

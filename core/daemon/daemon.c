@@ -293,9 +293,24 @@ static void on_agents_request(struct http_req *req, void *arg)
         http_res_send(req, 503, "text/plain; charset=utf-8", "starting\n", strlen("starting\n"));
 }
 
+#define AGENT_CA_MAX (8u * 1024) /* it travels in each function's environment */
+
+/* PEM of agent.ca-file, "" without one. */
+static int read_agent_ca(const struct config *c, struct buf *out, struct skl_error *err)
+{
+    if (str_empty(c->agent_ca_file))
+        return 0;
+    if (fs_read_file(c->agent_ca_file, out, err) < 0)
+        return error_prefix(err, "agent.ca-file");
+    if (strstr(buf_str(out), "-----BEGIN CERTIFICATE-----") == NULL)
+        return error_set(err, SKL_ERR_INVALID, "agent.ca-file: %s holds no certificate", c->agent_ca_file);
+    return 0;
+}
+
 static int open_engine(struct skl_daemon *d, struct skl_error *err)
 {
     struct config *c = d->config;
+    struct buf ca;
     struct engine_opts opts = {
         .loop = d->loop,
         .state_dir = c->state_dir,
@@ -303,8 +318,15 @@ static int open_engine(struct skl_daemon *d, struct skl_error *err)
         .driver_timeout_ns = c->driver_timeout,
     };
     struct http_server_opts agents = {.on_request = on_agents_request, .arg = d};
+    int rc;
 
-    if (engine_open(&opts, &d->engine, err) < 0)
+    buf_init(&ca, AGENT_CA_MAX);
+    rc = read_agent_ca(c, &ca, err);
+    opts.agent_ca = buf_str(&ca);
+    if (rc == 0)
+        rc = engine_open(&opts, &d->engine, err);
+    buf_fini(&ca);
+    if (rc < 0)
         return -1;
     d->agents = http_server_new(d->loop, &agents);
     if (endpoint_listen(d->agents, c, &d->callback_url, err) < 0)

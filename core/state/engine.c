@@ -189,6 +189,7 @@ static void init(struct engine *e, const struct engine_opts *opts)
     e->loop = opts->loop;
     e->state_dir = xstrdup(opts->state_dir);
     e->callback_url = str_empty(opts->callback_url) ? NULL : xstrdup(opts->callback_url);
+    e->agent_ca = str_empty(opts->agent_ca) ? NULL : xstrdup(opts->agent_ca);
     e->connect_timeout = opts->agent_connect_timeout_ns > 0 ? opts->agent_connect_timeout_ns : CONNECT_TIMEOUT_DEFAULT;
     e->start_patience = opts->start_patience_ns > 0 ? opts->start_patience_ns : ENGINE_START_PATIENCE_NS;
     e->agent_lost = opts->agent_lost_ns > 0 ? opts->agent_lost_ns : ENGINE_AGENT_LOST_NS;
@@ -253,6 +254,7 @@ void engine_close(struct engine *e)
     if (e->lock_fd >= 0)
         close(e->lock_fd);
     free(e->default_driver);
+    free(e->agent_ca);
     free(e->callback_url);
     free(e->state_dir);
     free(e);
@@ -315,6 +317,11 @@ uint64_t engine_caps(const struct engine *e, const struct container *c)
     struct plugin *p = e->plugins != NULL ? plugin_find(e->plugins, c->driver) : NULL;
 
     return p != NULL ? plugin_caps(p) : 0;
+}
+
+const char *engine_callback_url(const struct engine *e)
+{
+    return e->callback_url;
 }
 
 bool container_has_agent(const struct container *c)

@@ -56,6 +56,7 @@ struct engine_opts {
     struct loop *loop;
     const char *state_dir;            /* made if missing, mode 0700 */
     const char *callback_url;         /* NULL or "": containers have no agent */
+    const char *agent_ca;             /* PEM that agents trust for the callback URL; NULL or "": their image's */
     int64_t agent_connect_timeout_ns; /* 0: 60 s */
     int64_t agent_lost_ns;            /* 0: ENGINE_AGENT_LOST_NS */
     int64_t start_patience_ns;        /* 0: ENGINE_START_PATIENCE_NS */
@@ -77,6 +78,7 @@ const struct plugin_kv *engine_kv(struct engine *e);  /* for plugin_host_opts.kv
 struct loop *engine_loop(struct engine *e);
 const char *engine_state_dir(const struct engine *e);
 bool engine_has_agent(const struct engine *e);        /* there is a callback URL */
+const char *engine_callback_url(const struct engine *e); /* or NULL */
 
 /* The host is borrowed until engine_close() or until it is set to NULL. default_driver: a loaded driver's name. */
 int engine_set_plugins(struct engine *e, struct plugin_host *host, const char *default_driver, struct skl_error *err);

@@ -175,6 +175,40 @@ def test_detach_keys(api, box):
         assert api.inspect(cid)["State"]["Running"]
 
 
+def test_detach_keys_of_an_exec(api, box):
+    """Default and custom, also when they come apart, amid other input and after a false start; the exec goes on."""
+    cid = box("sleep", "1000")
+    for custom, pieces, before in ((None, [b"\x10\x11"], b""), ("ctrl-a,x", [b"ab", b"\x01", b"x"], b"ab"), ("ctrl-p", [b"q\x10"], b"q"), (None, [b"\x10", b"z", b"\x10\x11"], b"\x10z")):
+        body = {"Cmd": ["sh", "-c", "stty raw -echo; echo ready; cat > /tmp/got; echo end >> /tmp/got"], "AttachStdin": True, "AttachStdout": True, "Tty": True}
+        if custom:
+            body["DetachKeys"] = custom
+        eid = api.post(f"/containers/{cid}/exec", body).json["Id"]
+        c = api.hijack("POST", f"/exec/{eid}/start", {"Tty": True})
+        seen = b""
+        while b"ready" not in seen:
+            seen += c.recv()
+        for piece in pieces:
+            c.send(piece)
+        c.rest()
+        assert api.get(f"/exec/{eid}/json").json["Running"]
+        wait_until(lambda: output_of(api, cid, "cat /tmp/got") == before, f"{before!r}, and no more")
+    assert api.post(f"/containers/{cid}/exec", {"Cmd": ["sh"], "DetachKeys": "ctrl-xx"}).status == 400
+
+
+def output_of(api, cid, script):
+    eid = api.post(f"/containers/{cid}/exec", {"Cmd": ["sh", "-c", script], "AttachStdout": True}).json["Id"]
+    return demux(api.hijack("POST", f"/exec/{eid}/start", {}).frames())[1]
+
+
+def test_detach_keys_need_a_terminal(api, box):
+    cid = box("cat", OpenStdin=True, StdinOnce=True, start=False)
+    c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1")
+    api.start(cid)
+    c.send(b"\x10\x11")
+    c.shut()
+    assert demux(c.frames())[1] == b"\x10\x11"
+
+
 def test_slow_reader_delays_nobody(api, box):
     cid = box("sh", "-c", "yes | head -c 20000000; echo end >&2", start=False)
     slow = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1")

@@ -263,7 +263,8 @@ def test_garbage_on_the_link(through, garbage):
 def test_inspect_right_after_the_end_of_exec(daemon, api):
     cid = api.create(Cmd=["sleep", "1000"])
     api.start(cid)
-    for i in range(100):
+    for i in range(500):
+        i %= 256
         eid = api.post(f"/containers/{cid}/exec", {"Cmd": ["sh", "-c", f"echo x; exit {i}"], "AttachStdout": True}).json["Id"]
         assert demux(api.hijack("POST", f"/exec/{eid}/start", {}).frames())[1] == b"x\n"
         a = api.get(f"/exec/{eid}/json").json
@@ -286,11 +287,11 @@ def test_the_runner_s_pattern(daemon, api):
     """GitLab's runner: attach, start, script on stdin, half-close, read to the end, wait, stop; then again, on the same container."""
     import random
     cid = api.create(Cmd=["sh"], OpenStdin=True, StdinOnce=True, AttachStdin=True)
-    for i in range(25):
+    for i in range(100):
         c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1&stderr=1")
-        time.sleep(random.random() * 0.02)
+        time.sleep(random.random() * 0.05)
         api.start(cid)
-        time.sleep(random.random() * 0.02)
+        time.sleep(random.random() * 0.05)
         c.send(f"echo step {i}; echo err >&2; exit {i}\n".encode())
         c.shut()
         out = demux(c.frames())
