@@ -55,10 +55,8 @@ void api_images_inspect(struct api_call *c)
     jw_string(&w, "Parent", "");
     jw_string(&w, "Comment", im->comment);
     jw_time(&w, "Created", im->created);
-    if (c->version < 44) {
-        jw_string(&w, "Container", "");
-        jw_raw(&w, "ContainerConfig", "{}"); /* an object in those versions, and there is nothing to say */
-    }
+    jw_string(&w, "Container", "");
+    jw_raw(&w, "ContainerConfig", "{}"); /* up to API 1.44, and compose 1.29 looks into it; there is nothing to say */
     jw_string(&w, "DockerVersion", "");
     jw_string(&w, "Author", im->author);
     write_config(&w, im);

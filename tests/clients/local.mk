@@ -1,6 +1,7 @@
 # tests/clients: real clients, a folder each. Run by scripts/check (those from Debian) and scripts/check-clients.
 EXTRA_DIST += tests/clients/run.py tests/clients/casebook.py tests/clients/images.py tests/clients/gobuild tests/clients/gocases
-EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.py tests/clients/compose-1/docker-compose.yml
+EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.py tests/clients/compose-1/docker-compose.yml \
+	tests/clients/compose-1/web.env tests/clients/compose-1/waits.yml tests/clients/compose-1/sick.yml
 EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py tests/clients/docker-cli/cli.py tests/clients/docker-cli/terminal.py
 EXTRA_DIST += tests/clients/docker-cli-20/client.json tests/clients/docker-cli-20/run
 EXTRA_DIST += tests/clients/docker-py/client.json tests/clients/docker-py/cases.py tests/clients/docker-py/house.py tests/clients/docker-py/create.py

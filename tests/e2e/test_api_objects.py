@@ -9,6 +9,8 @@ import urllib.parse
 
 import pytest
 
+from dockerapi import Api
+
 
 def quoted(filters):
     return urllib.parse.quote(json.dumps(filters))
@@ -248,6 +250,13 @@ def test_a_bind_of_one_path_is_an_anonymous_volume(api):
     assert "com.docker.volume.anonymous" in api.get(f"/volumes/{mount['Name']}").json["Labels"]
     api.remove(cid, volumes=True)
     assert api.get(f"/volumes/{mount['Name']}").status == 404
+
+
+@pytest.mark.parametrize("version", ["1.24", "1.43", "1.44"])
+def test_images_have_a_container_config(api, version):
+    """compose 1.29 recreates containers with image["ContainerConfig"].get("Volumes"), whatever version it speaks."""
+    image = Api(api.host, version).get("/images/busybox:latest/json").json
+    assert image["ContainerConfig"].get("Volumes") in (None, {}) and image["Container"] == ""
 
 
 def test_volumes_from(api):
