@@ -11,7 +11,8 @@ EXTRA_DIST += tests/clients/dockerode/client.json tests/clients/dockerode/cases.
 EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testcontainers-node/cases.js
 EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
 EXTRA_DIST += tests/clients/compose-2/client.json
-EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml
+EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml \
+	tests/clients/act/javascript.yml tests/clients/act/action.yml tests/clients/act/action.js tests/clients/act/post.js tests/clients/act/composite.yml
 EXTRA_DIST += tests/clients/gitlab-ci-local/client.json tests/clients/gitlab-ci-local/cases.py \
 	tests/clients/gitlab-ci-local/gitlab-ci.yml tests/clients/gitlab-ci-local/failing.yml
 EXTRA_DIST += tests/clients/gitlab-runner/client.json
