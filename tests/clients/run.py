@@ -5,7 +5,7 @@
 
 Each folder here is a client. Its client.json says what it is: {"name", "debian": true if Debian packages are all it needs, "install": [command...],
 "run": [command...], "needs": [programs], "images": {name: one of images.py},
-"daemon": [options of a daemon of its own], "skip": why it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
+"daemon": [options of a daemon of its own], "note": why, "skip": why it can't be had at all}. Commands run in a work directory of the client's own (kept in SKL_CLIENTS_DIR between runs, so that what was
 downloaded stays), with DOCKER_HOST set and HERE naming the folder. `run` prints a line a case: "ok - NAME", "not ok - NAME: WHY" or
 "skip - NAME: WHY", and "version - V". Google's clients get SIM_URL instead of DOCKER_HOST, a simulator each, and may name its options
 ("simulator": [...]). A client that can't be had on this machine is skipped as a whole, with the reason.
@@ -168,6 +168,8 @@ def table(results, before):
     lines = ["# Clients", "", "What real, unmodified clients do against `sockerlessd --simulator`. Made by `scripts/check-clients`; each client's cases are in",
              "`tests/clients/`.", "", *HEAD, *rows[False], "", "## Google's clients, and the simulator alone", "",
              "What Google's own clients do against `sockerless-gcp-simulator` (`tests/clients/gcp/`).", "", *HEAD, *rows[True], "", "## What is skipped, and why", "", *skips]
+    notes = [f"- {spec['name']}: `sockerlessd {' '.join(spec['daemon'])}`. {spec['note']}" for spec in specs([], False) if spec.get("daemon")]
+    lines += ["", "## Whose daemon has options of its own", "", *notes]
     return "\n".join(lines) + "\n"
 
 

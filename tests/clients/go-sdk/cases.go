@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,9 @@ func start(cmd ...string) string {
 	return id
 }
 
-func remove(id string) { must(cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})) }
+func remove(id string) {
+	must(cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+}
 
 func wait(id string, condition container.WaitCondition) int64 {
 	ok, bad := cli.ContainerWait(ctx, id, condition)
@@ -251,6 +254,209 @@ var cases = []struct {
 		_, err = cli.ContainersPrune(ctx, filters.NewArgs(filters.Arg("label", "nosuch")))
 		must(err)
 	}},
+	{"exec: create, resize, detach, a terminal", func() {
+		id := start("sleep", "1000")
+		defer remove(id)
+		e, err := cli.ContainerExecCreate(ctx, id, types.ExecConfig{Cmd: []string{"sh", "-c", "read x; stty size; exit 2"}, Tty: true, AttachStdin: true, AttachStdout: true})
+		must(err)
+		a, err := cli.ContainerExecAttach(ctx, e.ID, types.ExecStartCheck{Tty: true})
+		must(err)
+		must(cli.ContainerExecResize(ctx, e.ID, container.ResizeOptions{Height: 40, Width: 120}))
+		_, err = io.WriteString(a.Conn, "go\n")
+		must(err)
+		out, err := io.ReadAll(a.Reader)
+		must(err)
+		want(strings.Contains(string(out), "40 120"), "%q", out)
+		i, err := cli.ContainerExecInspect(ctx, e.ID)
+		must(err)
+		want(i.ExitCode == 2 && i.ContainerID == id, "%+v", i)
+		e, err = cli.ContainerExecCreate(ctx, id, types.ExecConfig{Cmd: []string{"true"}, Detach: true})
+		must(err)
+		must(cli.ContainerExecStart(ctx, e.ID, types.ExecStartCheck{Detach: true}))
+	}},
+	{"attach again, with what was printed before", func() {
+		id := start("sh", "-c", "echo before; sleep 0.2; echo after")
+		a, err := cli.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Logs: true})
+		must(err)
+		var out bytes.Buffer
+		_, err = stdcopy.StdCopy(&out, io.Discard, a.Reader)
+		must(err)
+		want(out.String() == "before\nafter\n", "%q", out.String())
+		remove(id)
+	}},
+	{"logs: tail, since, timestamps, follow from now", func() {
+		id := start("sh", "-c", "seq 1 5; sleep 1000")
+		defer remove(id)
+		read := func(o container.LogsOptions) string {
+			o.ShowStdout = true
+			r, err := cli.ContainerLogs(ctx, id, o)
+			must(err)
+			defer r.Close()
+			var out bytes.Buffer
+			_, err = stdcopy.StdCopy(&out, io.Discard, r)
+			must(err)
+			return out.String()
+		}
+		until(func() bool { return read(container.LogsOptions{}) == "1\n2\n3\n4\n5\n" }, "the log")
+		want(read(container.LogsOptions{Tail: "2"}) == "4\n5\n", "tail")
+		want(read(container.LogsOptions{Since: "2099-01-01T00:00:00Z"}) == "", "since")
+		want(strings.Contains(read(container.LogsOptions{Timestamps: true, Tail: "1"}), "Z 5\n"), "timestamps")
+	}},
+	{"stats as a stream, export, the file system of what is there", func() {
+		id := start("sleep", "1000")
+		defer remove(id)
+		s, err := cli.ContainerStats(ctx, id, true)
+		must(err)
+		var v types.StatsJSON
+		must(json.NewDecoder(s.Body).Decode(&v))
+		s.Body.Close()
+		want(v.ID == id && v.PidsStats.Current > 0, "%+v", v.PidsStats)
+		r, err := cli.ContainerExport(ctx, id)
+		must(err)
+		n, err := io.Copy(io.Discard, r)
+		must(err)
+		want(n > 100000, "%d bytes", n)
+		i, raw, err := cli.ContainerInspectWithRaw(ctx, id, true)
+		must(err)
+		want(i.SizeRw != nil && len(raw) > 1000, "no sizes")
+	}},
+	{"what functions can't do is 501 or 400, with a reason", func() {
+		id := start("sleep", "1000")
+		defer remove(id)
+		_, err := cli.ContainerDiff(ctx, id)
+		want(errdefs.IsNotImplemented(err), "diff: %v", err)
+		_, err = cli.ContainerCommit(ctx, id, container.CommitOptions{})
+		want(errdefs.IsNotImplemented(err), "commit: %v", err)
+		_, err = cli.ImageSave(ctx, []string{"busybox"})
+		want(errdefs.IsNotImplemented(err), "save: %v", err)
+		_, err = cli.ImageLoad(ctx, strings.NewReader(""), true)
+		want(errdefs.IsNotImplemented(err), "load: %v", err)
+		_, err = cli.ImageImport(ctx, types.ImageImportSource{Source: strings.NewReader(""), SourceName: "-"}, "x:y", types.ImageImportOptions{})
+		want(errdefs.IsNotImplemented(err), "import: %v", err)
+		_, err = cli.ContainerCreate(ctx, &container.Config{Image: "busybox", Cmd: []string{"true"}}, &container.HostConfig{Binds: []string{"/etc:/host"}}, nil, nil, "")
+		want(errdefs.IsInvalidParameter(err) && strings.Contains(err.Error(), "bind mount"), "bind: %v", err)
+		_, err = cli.ContainerCreate(ctx, &container.Config{Image: "busybox", Cmd: []string{"true"}}, &container.HostConfig{NetworkMode: container.NetworkMode("container:" + id)}, nil, nil, "")
+		want(err != nil, "it joined another container's network")
+	}},
+	{"swarm, plugins, checkpoints", func() {
+		_, err := cli.SwarmInspect(ctx)
+		want(errdefs.IsUnavailable(err), "swarm: %v", err)
+		_, err = cli.ServiceList(ctx, types.ServiceListOptions{})
+		want(errdefs.IsUnavailable(err), "services: %v", err)
+		_, err = cli.SecretList(ctx, types.SecretListOptions{})
+		want(errdefs.IsUnavailable(err), "secrets: %v", err)
+		p, err := cli.PluginList(ctx, filters.NewArgs())
+		must(err)
+		want(len(p) == 0, "%v", p)
+		_, _, err = cli.PluginInspectWithRaw(ctx, "nosuch")
+		want(errdefs.IsNotFound(err), "plugin: %v", err)
+	}},
+	{"errors of what is not there", func() {
+		_, err := cli.ContainerInspect(ctx, "nosuch")
+		want(client.IsErrNotFound(err), "%v", err)
+		must(wrong(cli.ContainerStart(ctx, "nosuch", container.StartOptions{}), errdefs.IsNotFound))
+		_, _, err = cli.ImageInspectWithRaw(ctx, "nosuch:tag")
+		want(client.IsErrNotFound(err), "%v", err)
+		_, err = cli.VolumeInspect(ctx, "nosuch")
+		want(errdefs.IsNotFound(err), "%v", err)
+		_, err = cli.ContainerExecInspect(ctx, strings.Repeat("0", 64))
+		want(errdefs.IsNotFound(err), "%v", err)
+		id := start("true")
+		wait(id, container.WaitConditionNotRunning)
+		must(wrong(cli.ContainerKill(ctx, id, "KILL"), errdefs.IsConflict))
+		_, err = cli.ContainerExecCreate(ctx, id, types.ExecConfig{Cmd: []string{"true"}})
+		want(errdefs.IsConflict(err), "%v", err)
+		must(wrong(cli.CopyToContainer(ctx, id, "/tmp", strings.NewReader("no tar"), types.CopyToContainerOptions{}), errdefs.IsInvalidParameter))
+		remove(id)
+	}},
+	{"images: list, prune, what is dangling", func() {
+		l, err := cli.ImageList(ctx, types.ImageListOptions{Filters: filters.NewArgs(filters.Arg("reference", "busybox"))})
+		must(err)
+		want(len(l) == 1 && len(l[0].RepoTags) >= 1, "%v", l)
+		r, err := cli.ImagesPrune(ctx, filters.NewArgs(filters.Arg("dangling", "true")))
+		must(err)
+		want(r.SpaceReclaimed == 0, "%v", r)
+	}},
+	{"networks: list, prune, several at create", func() {
+		for _, n := range []string{"go-a", "go-b"} {
+			_, err := cli.NetworkCreate(ctx, n, types.NetworkCreate{Labels: map[string]string{"go-nets": ""}})
+			must(err)
+		}
+		c, err := cli.ContainerCreate(ctx, &container.Config{Image: "busybox", Cmd: []string{"sleep", "1000"}}, &container.HostConfig{NetworkMode: "go-a"},
+			&network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{"go-a": {Aliases: []string{"x"}}, "go-b": {}}}, nil, "")
+		must(err)
+		i, err := cli.ContainerInspect(ctx, c.ID)
+		must(err)
+		want(len(i.NetworkSettings.Networks) == 2, "%v", i.NetworkSettings.Networks)
+		l, err := cli.NetworkList(ctx, types.NetworkListOptions{Filters: filters.NewArgs(filters.Arg("label", "go-nets"))})
+		must(err)
+		want(len(l) == 2, "%v", l)
+		remove(c.ID)
+		p, err := cli.NetworksPrune(ctx, filters.NewArgs(filters.Arg("label", "go-nets")))
+		must(err)
+		want(len(p.NetworksDeleted) == 2, "%v", p)
+	}},
+	{"volumes: list, prune, contents from one container to the next", func() {
+		v, err := cli.VolumeCreate(ctx, volume.CreateOptions{Name: "go-data", Labels: map[string]string{"go-vols": ""}})
+		must(err)
+		host := &container.HostConfig{Binds: []string{v.Name + ":/data"}}
+		one := create(container.Config{Cmd: []string{"sh", "-c", "echo kept > /data/f"}}, host)
+		must(cli.ContainerStart(ctx, one, container.StartOptions{}))
+		want(wait(one, container.WaitConditionNotRunning) == 0, "writing")
+		two := create(container.Config{Cmd: []string{"grep", "kept", "/data/f"}}, host)
+		must(cli.ContainerStart(ctx, two, container.StartOptions{}))
+		want(wait(two, container.WaitConditionNotRunning) == 0, "reading")
+		remove(one)
+		remove(two)
+		l, err := cli.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "go-vols"))})
+		must(err)
+		want(len(l.Volumes) == 1, "%v", l)
+		p, err := cli.VolumesPrune(ctx, filters.NewArgs(filters.Arg("label", "go-vols"), filters.Arg("all", "true")))
+		must(err)
+		want(len(p.VolumesDeleted) == 1, "%v", p)
+	}},
+	{"what Ryuk does: all that a session's label names is found and removed", func() {
+		label := map[string]string{"org.testcontainers.sessionId": "s1"}
+		byLabel := filters.NewArgs(filters.Arg("label", "org.testcontainers.sessionId=s1"))
+		n, err := cli.NetworkCreate(ctx, "go-ryuk", types.NetworkCreate{Labels: label})
+		must(err)
+		_, err = cli.VolumeCreate(ctx, volume.CreateOptions{Name: "go-ryuk", Labels: label})
+		must(err)
+		c, err := cli.ContainerCreate(ctx, &container.Config{Image: "busybox", Cmd: []string{"sleep", "1000"}, Labels: label},
+			&container.HostConfig{NetworkMode: "go-ryuk", Binds: []string{"go-ryuk:/data"}}, nil, nil, "")
+		must(err)
+		must(cli.ContainerStart(ctx, c.ID, container.StartOptions{}))
+		cs, err := cli.ContainerList(ctx, container.ListOptions{All: true, Filters: byLabel})
+		must(err)
+		want(len(cs) == 1 && cs[0].Created > 0, "%v", cs)
+		remove(c.ID)
+		ns, err := cli.NetworkList(ctx, types.NetworkListOptions{Filters: byLabel})
+		must(err)
+		want(len(ns) == 1 && !ns[0].Created.IsZero(), "%v", ns)
+		must(cli.NetworkRemove(ctx, n.ID))
+		vs, err := cli.VolumeList(ctx, volume.ListOptions{Filters: byLabel})
+		must(err)
+		_, err = time.Parse(time.RFC3339, vs.Volumes[0].CreatedAt)
+		must(err)
+		must(cli.VolumeRemove(ctx, "go-ryuk", true))
+		is, err := cli.ImageList(ctx, types.ImageListOptions{Filters: byLabel})
+		must(err)
+		want(len(is) == 0, "%v", is)
+	}},
+	{"a hundred times: start, wait, the code", func() {
+		id := create(container.Config{Cmd: []string{"sh", "-c", "exit 6"}}, nil)
+		for i := 0; i < 100; i++ {
+			ok, bad := cli.ContainerWait(ctx, id, container.WaitConditionNextExit)
+			must(cli.ContainerStart(ctx, id, container.StartOptions{}))
+			select {
+			case r := <-ok:
+				want(r.StatusCode == 6, "code %d in run %d", r.StatusCode, i)
+			case err := <-bad:
+				panic(err)
+			}
+		}
+		remove(id)
+	}},
 	{"a client that gives up", func() {
 		id := start("sleep", "1000")
 		short, stop := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -259,6 +465,20 @@ var cases = []struct {
 		want(errors.Is(<-bad, context.DeadlineExceeded), "no deadline")
 		remove(id)
 	}},
+}
+
+// err, unless it is of the kind that belongs here.
+func wrong(err error, kind func(error) bool) error {
+	if err != nil && kind(err) {
+		return nil
+	}
+	return fmt.Errorf("not the error that belongs here: %v", err)
+}
+
+func until(test func() bool, what string) {
+	for stop := time.Now().Add(30 * time.Second); !test(); time.Sleep(10 * time.Millisecond) {
+		want(time.Now().Before(stop), "%s did not happen", what)
+	}
 }
 
 func run(name string, fn func()) {
@@ -280,5 +500,6 @@ func main() {
 	for _, c := range cases {
 		run(c.name, c.fn)
 	}
-	fmt.Println("skip - ContainerCommit, ContainerDiff, ImageSave, ImageLoad, ImagePush: 501, see the CLI's list")
+	fmt.Println("skip - ContainerCommit, ContainerDiff, ImageSave, ImageLoad, ImageImport, ImageBuild at work: 501, see the CLI's list")
+	fmt.Println("skip - swarm, services, nodes, secrets, configs at work: no swarm: 503")
 }
