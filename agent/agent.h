@@ -103,6 +103,7 @@ struct process_spec {
     char *cwd;                /* NULL: inherit */
     bool make_cwd;
     char **dirs;              /* made if missing, main process only: where volumes are mounted; NULL-terminated or NULL */
+    char **scratch;           /* likewise, for everybody to write to: tmpfs */
     uid_t uid;
     gid_t gid;
     gid_t *groups;

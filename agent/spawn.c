@@ -230,6 +230,22 @@ static void child_exec(const struct plan *p)
     give_up(p->report, STAGE_EXEC);
 }
 
+/* What exceeds the instance's own hard limit, and can't, is cut down to it: whoever asked was warned. */
+static int set_limit(int resource, struct rlimit want)
+{
+    struct rlimit have;
+
+    if (setrlimit(resource, &want) == 0)
+        return 0;
+    if (errno != EPERM || getrlimit(resource, &have) < 0)
+        return -1;
+    if (want.rlim_max > have.rlim_max)
+        want.rlim_max = have.rlim_max;
+    if (want.rlim_cur > want.rlim_max)
+        want.rlim_cur = want.rlim_max;
+    return setrlimit(resource, &want);
+}
+
 static _Noreturn void child_main(const struct plan *p)
 {
     const struct process_spec *s = p->s;
@@ -241,10 +257,14 @@ static _Noreturn void child_main(const struct plan *p)
         (void)!sethostname(s->hostname, strlen(s->hostname)); /* where the kernel lets us */
     for (char **dir = s->dirs; dir != NULL && *dir != NULL; dir++)
         make_dirs(*dir);
+    for (char **dir = s->scratch; dir != NULL && *dir != NULL; dir++) {
+        make_dirs(*dir);
+        (void)!chmod(*dir, 01777);
+    }
     if (s->make_cwd)
         make_dirs(s->cwd);
     for (size_t i = 0; i < p->n_limits; i++)
-        if (setrlimit(p->limits[i].resource, &p->limits[i].value) < 0)
+        if (set_limit(p->limits[i].resource, p->limits[i].value) < 0)
             give_up(p->report, STAGE_RLIMIT);
     if (s->oom_score_adj != INT32_MIN)
         set_oom(s->oom_score_adj);

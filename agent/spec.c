@@ -327,19 +327,23 @@ static void default_env(struct process_spec *s, const struct sources *f)
 }
 
 /* Strings of one block: free() is enough. */
-static int take_dirs(struct process_spec *s, const struct sources *f, struct skl_error *err)
+static int take_paths(const char *name, char ***ret, const struct sources *f, struct skl_error *err)
 {
     size_t n = 0;
 
-    if (f->of != NULL)
-        return 0;
-    if (json_get_strings(f->body, "dirs", &s->dirs, &n, err) < 0 ||
-        (s->dirs == NULL && json_get_strings(f->base, "dirs", &s->dirs, &n, err) < 0))
+    if (json_get_strings(f->body, name, ret, &n, err) < 0 || (*ret == NULL && json_get_strings(f->base, name, ret, &n, err) < 0))
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (s->dirs[i][0] != '/')
-            return error_set(err, SKL_ERR_INVALID, "dirs: \"%s\" is not absolute", s->dirs[i]);
+        if ((*ret)[i][0] != '/')
+            return error_set(err, SKL_ERR_INVALID, "%s: \"%s\" is not absolute", name, (*ret)[i]);
     return 0;
+}
+
+static int take_dirs(struct process_spec *s, const struct sources *f, struct skl_error *err)
+{
+    if (f->of != NULL)
+        return 0;
+    return take_paths("dirs", &s->dirs, f, err) < 0 ? -1 : take_paths("scratch", &s->scratch, f, err);
 }
 
 int spec_parse(struct process_spec *s, const struct agent_config *cfg, struct json_object *body, struct json_object *base,
@@ -368,5 +372,6 @@ void spec_fini(struct process_spec *s)
     free(s->groups);
     free(s->hostname);
     free(s->dirs);
+    free(s->scratch);
     memset(s, 0, sizeof(*s));
 }

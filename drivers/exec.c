@@ -84,10 +84,15 @@ static void command_failed(struct exec_stream *st, int code, const struct skl_er
         xasprintf("OCI runtime exec failed: exec failed: unable to start container process: %s: unknown\r\n",
                   err->message);
 
+    if (st->detached) {
+        struct skl_error why = {0};
+        error_set(&why, SKL_ERR_INVALID, "%.*s", (int)strlen(text) - 2, text);
+        exec_stream_started(st, &why);
+        exec_stream_exited(st, code, NULL);
+        return;
+    }
     exec_stream_started(st, NULL);
-    if (!st->detached)
-        (void)st->ops->on_output(st->arg, 1, (uint32_t)strlen(text), true, text,
-                                 strlen(text));
+    (void)st->ops->on_output(st->arg, 1, (uint32_t)strlen(text), true, text, strlen(text));
     exec_stream_exited(st, code, NULL);
 }
 

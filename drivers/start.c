@@ -183,6 +183,46 @@ static void add_dirs(struct json_object *spec, const struct container *c)
         json_push(dirs, json_object_new_string(c->mounts[i].destination));
 }
 
+/* A tmpfs is a directory that anybody may write to: a function's file system is in memory anyway. */
+static void add_scratch(struct json_object *spec, const struct container *c)
+{
+    struct json_object *list = json_add_array(spec, "scratch");
+
+    for (char **path = c->tmpfs; path != NULL && *path != NULL; path++)
+        json_push(list, json_object_new_string(*path));
+    for (size_t i = 0; i < c->n_mounts; i++)
+        if (c->mounts[i].type == MOUNT_TMPFS)
+            json_push(list, json_object_new_string(c->mounts[i].destination));
+}
+
+static void add_ulimits(struct json_object *spec, struct json_object *host)
+{
+    struct json_object *list = json_member(host, "Ulimits"), *out = json_add_array(spec, "rlimits");
+
+    for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+        struct json_object *u = json_object_array_get_idx(list, i), *o = json_new_object();
+        json_add_string(o, "name", json_string_or(json_member(u, "Name"), ""));
+        json_add_i64(o, "soft", json_object_get_int64(json_member(u, "Soft")));
+        json_add_i64(o, "hard", json_object_get_int64(json_member(u, "Hard")));
+        json_push(out, o);
+    }
+}
+
+/* What of HostConfig bounds the process itself. */
+static void add_bounds(struct json_object *spec, const struct container *c)
+{
+    JSON_CLEANUP struct json_object *host = container_host_config(c);
+    struct json_object *security = json_member(host, "SecurityOpt");
+    int64_t score = json_object_get_int64(json_member(host, "OomScoreAdj"));
+
+    add_ulimits(spec, host);
+    if (score != 0)
+        json_add_i64(spec, "oom_score_adj", score);
+    for (size_t i = 0; json_object_is_type(security, json_type_array) && i < json_object_array_length(security); i++)
+        if (security_opt_no_new_privileges(json_string_or(json_object_array_get_idx(security, i), "")))
+            json_add_bool(spec, "no_new_privileges", true);
+}
+
 static struct json_object *process_spec(const struct container *c)
 {
     struct json_object *spec = json_new_object();
@@ -203,6 +243,8 @@ static struct json_object *process_spec(const struct container *c)
     json_add_i64(spec, "run", c->run);
     add_size(spec, c);
     add_dirs(spec, c);
+    add_scratch(spec, c);
+    add_bounds(spec, c);
     return spec;
 }
 

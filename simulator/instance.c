@@ -36,25 +36,27 @@
 static void flush_line(struct instance *in, int i, bool force)
 {
     struct buf *b = &in->line[i];
+    size_t at = 0; /* short lines are many: what is used goes at once */
 
-    while (b->len > 0) {
-        char *nl = memchr(b->data, '\n', b->len);
-        size_t n = nl != NULL ? (size_t)(nl - b->data) : b->len;
+    while (at < b->len) {
+        char *p = b->data + at, *nl = memchr(p, '\n', b->len - at);
+        size_t n = nl != NULL ? (size_t)(nl - p) : b->len - at;
         bool within = in->split[i].index > 0;
         if (n > SIM_LINE_MAX) {
-            for (n = SIM_LINE_MAX; n > SIM_LINE_MAX - 3 && (b->data[n] & 0xc0) == 0x80;)
+            for (n = SIM_LINE_MAX; n > SIM_LINE_MAX - 3 && (p[n] & 0xc0) == 0x80;)
                 n--;
-            log_output(in, i + 1, b->data, n, LOG_PIECE);
-            buf_consume(b, n);
+            log_output(in, i + 1, p, n, LOG_PIECE);
+            at += n;
             continue;
         }
         if (nl == NULL && !force)
-            return;
+            break;
         if (n > 0 || !within)
-            log_output(in, i + 1, b->data, n, within ? LOG_LAST_PIECE : LOG_WHOLE);
+            log_output(in, i + 1, p, n, within ? LOG_LAST_PIECE : LOG_WHOLE);
         in->split[i].index = 0;
-        buf_consume(b, n + (nl != NULL));
+        at += n + (nl != NULL);
     }
+    buf_consume(b, at);
 }
 
 static void close_output(struct instance *in, int i)

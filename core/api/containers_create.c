@@ -74,6 +74,7 @@ static int endpoint_add(struct creation *cr, const char *network, struct json_ob
     struct endpoint_spec *ep = &cr->endpoints[cr->n_endpoints];
     char ***aliases = &cr->aliases[cr->n_endpoints], ***links = &cr->links[cr->n_endpoints];
     struct skl_error why = {0};
+    const char *ipv6 = "";
     size_t n;
 
     if (cr->n_endpoints == ENDPOINTS_MAX)
@@ -87,8 +88,11 @@ static int endpoint_add(struct creation *cr, const char *network, struct json_ob
     if (json_get_strings(o, "Aliases", aliases, &n, err) < 0 || json_get_strings(o, "Links", links, &n, err) < 0 ||
         json_get_string(o, "MacAddress", &ep->mac, err) < 0 || json_get_object(o, "DriverOpts", &ep->driver_opts, err) < 0 ||
         json_get_object(o, "IPAMConfig", &ep->ipam_config, err) < 0 ||
-        json_get_string(o, "IPAMConfig.IPv4Address", &ep->ipv4, err) < 0)
+        json_get_string(o, "IPAMConfig.IPv4Address", &ep->ipv4, err) < 0 ||
+        json_get_string(o, "IPAMConfig.IPv6Address", &ipv6, err) < 0)
         return -1;
+    if (!str_empty(ipv6))
+        return error_set(err, SKL_ERR_INVALID, API_NO_IPV6);
     ep->aliases = (const char *const *)*aliases;
     ep->links = (const char *const *)*links;
     return 0;
@@ -208,7 +212,8 @@ static int prepare(struct creation *cr, const char *name, const char *platform, 
         return -1;
     if (schema_check(schema_config, body, NULL, err) < 0 || schema_check(schema_host_config, host, "HostConfig", err) < 0 ||
         json_get_string(body, "Image", &image_ref, err) < 0 || create_check_config(body, err) < 0 ||
-        create_check_host(host, &cr->warnings, err) < 0)
+        create_check_host(host, &cr->warnings, err) < 0 ||
+        create_check_modes(body, host, &cr->warnings, err) < 0)
         return -1;
     if (str_empty(image_ref))
         return error_set(err, SKL_ERR_INVALID, "No image specified");

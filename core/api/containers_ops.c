@@ -197,6 +197,16 @@ void api_containers_resize(struct api_call *c)
         container_resize(k, h, w, on_done_200, c);
 }
 
+/* Recorded, for whoever makes the container anew from inspect. */
+static void warn_late(struct json_object *body, struct create_warnings *w)
+{
+    static const char *const sizes[] = {"Memory", "NanoCpus", "CpuQuota"};
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        if (json_object_get_int64(json_member(body, sizes[i])) > 0)
+            create_warn(w, "%s: a cloud function's memory and CPU are set when it is created. This one keeps what it has.", sizes[i]);
+}
+
 void api_containers_update(struct api_call *c)
 {
     struct create_warnings warnings = {0};
@@ -207,12 +217,14 @@ void api_containers_update(struct api_call *c)
 
     if (k == NULL)
         return;
-    if (create_check_resources(c->body, &warnings, &err) < 0 || create_check_restart(c->body, &err) < 0 ||
+    if (create_check_devices(c->body, &err) < 0 || create_check_resources(c->body, &warnings, &err) < 0 ||
+        create_check_restart(c->body, &err) < 0 ||
         container_update(k, c->body, &err) < 0) {
         create_warnings_fini(&warnings);
         api_reply_error(c, &err);
         return;
     }
+    warn_late(c->body, &warnings);
     buf_init(&out, API_REPLY_MAX);
     jw_init(&w, &out);
     jw_object(&w, NULL);

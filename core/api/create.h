@@ -29,7 +29,10 @@ void create_warnings_fini(struct create_warnings *w);
 int create_check_config(struct json_object *config, struct skl_error *err);
 /* Also used by update (resources and restart policy only) with the members it has. */
 int create_check_host(struct json_object *host, struct create_warnings *w, struct skl_error *err);
+/* What is between Config and HostConfig: namespaces, networks, tmpfs. */
+int create_check_modes(struct json_object *config, struct json_object *host, struct create_warnings *w, struct skl_error *err);
 int create_check_resources(struct json_object *host, struct create_warnings *w, struct skl_error *err);
+int create_check_devices(struct json_object *host, struct skl_error *err);
 int create_check_restart(struct json_object *host, struct skl_error *err);
 int create_check_health(struct json_object *health, struct skl_error *err);
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "json/json.h"
+#include "state/container.h"
 
 #define MEMORY_MIN (INT64_C(6) * 1024 * 1024)
 
@@ -31,19 +32,25 @@ static const struct {
     {"BlkioDeviceWriteBps", "block I/O limits"},
     {"BlkioDeviceReadIOps", "block I/O limits"},
     {"BlkioDeviceWriteIOps", "block I/O limits"},
+    {"Cgroup", "joining cgroups"},
     {"CgroupParent", "a parent cgroup"},
+    {"CpuCount", "limits of Windows containers"},
+    {"CpuPercent", "limits of Windows containers"},
+    {"IOMaximumBandwidth", "limits of Windows containers"},
+    {"IOMaximumIOps", "limits of Windows containers"},
     {"DeviceCgroupRules", "device rules"},
     {"KernelMemory", "kernel memory limits"},
     {"KernelMemoryTCP", "kernel memory limits"},
     {"MemoryReservation", "memory reservations"},
     {"MemorySwappiness", "swap"},
     {"OomKillDisable", "disabling the OOM killer"},
-    {"OomScoreAdj", "OOM scores"},
     {"PidsLimit", "a limit of processes"},
-    {"Ulimits", "ulimits"},
+    {"Links", "links of containers"},
+    {"MaskedPaths", "masking paths"},
+    {"ReadonlyPaths", "read-only paths"},
+    {"ShmSize", "sizes of shared memory"},
     {"CapAdd", "adding capabilities"},
     {"CapDrop", "dropping capabilities"},
-    {"SecurityOpt", "security options"},
     {"Privileged", "privileged mode"},
     {"ReadonlyRootfs", "a read-only root file system"},
     {"StorageOpt", "storage options"},
@@ -82,8 +89,22 @@ static bool is_set(struct json_object *v)
     }
 }
 
+static void warn_security(struct json_object *host, struct create_warnings *w)
+{
+    struct json_object *list = member(host, "SecurityOpt");
+
+    for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+        const char *opt = json_string_or(json_object_array_get_idx(list, i), "");
+        if (!security_opt_no_new_privileges(opt))
+            create_warn(w, "SecurityOpt: cloud functions do not support %s. Discarded.", opt);
+    }
+}
+
 static void warn_discarded(struct json_object *host, struct create_warnings *w)
 {
+    warn_security(host, w);
+    if (is_set(member(host, "Ulimits")))
+        create_warn(w, "Ulimits: what exceeds those of a cloud function is cut down to them.");
     for (size_t i = 0; i < ARRAY_LEN(discarded); i++)
         if (is_set(member(host, discarded[i].name)))
             create_warn(w, "%s: cloud functions do not support %s. Discarded.", discarded[i].name, discarded[i].what);
@@ -151,6 +172,8 @@ int create_check_resources(struct json_object *host, struct create_warnings *w, 
     if (weight != 0 && (weight < 10 || weight > 1000))
         return error_set(err, SKL_ERR_INVALID, "Range of blkio weight is from 10 to 1000");
     warn_discarded(host, w);
+    if (number(host, "Memory") > 0 && number(host, "MemorySwap") > number(host, "Memory"))
+        create_warn(w, "MemorySwap: cloud functions have no swap. Discarded.");
     return 0;
 }
 
@@ -252,21 +275,6 @@ static int check_port_bindings(struct json_object *host, struct skl_error *err)
     return 0;
 }
 
-static int check_extra_hosts(struct json_object *host, struct skl_error *err)
-{
-    struct json_object *list = NULL;
-
-    if (json_get_array(host, "ExtraHosts", &list, err) < 0)
-        return -1;
-    for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
-        const char *e = json_string_or(json_object_array_get_idx(list, i), "");
-        const char *colon = strchr(e, ':');
-        if (colon == NULL || colon == e || colon[1] == '\0')
-            return error_set(err, SKL_ERR_INVALID, "bad format for add-host: \"%s\"", e);
-    }
-    return 0;
-}
-
 static int check_annotations(struct json_object *host, struct skl_error *err)
 {
     struct json_object *map = NULL;
@@ -279,6 +287,15 @@ static int check_annotations(struct json_object *host, struct skl_error *err)
     return 0;
 }
 
+int create_check_devices(struct json_object *host, struct skl_error *err)
+{
+    if (is_set(member(host, "Devices")))
+        return error_set(err, SKL_ERR_INVALID, "Devices: a cloud function has no access to devices of a host");
+    if (is_set(member(host, "DeviceRequests")))
+        return error_set(err, SKL_ERR_INVALID, "could not select device driver: cloud functions have no devices");
+    return 0;
+}
+
 /* What would make the container something else than was asked for. */
 static int refuse_impossible(struct json_object *host, struct skl_error *err)
 {
@@ -287,10 +304,8 @@ static int refuse_impossible(struct json_object *host, struct skl_error *err)
 
     if (isolation[0] != '\0' && strcmp(isolation, "default") != 0)
         return error_set(err, SKL_ERR_INVALID, "invalid isolation '%s' on linux", isolation);
-    if (is_set(member(host, "Devices")))
-        return error_set(err, SKL_ERR_INVALID, "Devices: a cloud function has no access to devices of a host");
-    if (is_set(member(host, "DeviceRequests")))
-        return error_set(err, SKL_ERR_INVALID, "could not select device driver: cloud functions have no devices");
+    if (create_check_devices(host, err) < 0)
+        return -1;
     if (str_starts(pid, "container:") || str_starts(ipc, "container:"))
         return error_set(err, SKL_ERR_INVALID, "a cloud function cannot join the namespaces of another container (%s)",
                          str_starts(pid, "container:") ? pid : ipc);
@@ -303,7 +318,7 @@ int create_check_host(struct json_object *host, struct create_warnings *w, struc
 {
     if (create_check_restart(host, err) < 0 || refuse_impossible(host, err) < 0 ||
         create_check_resources(host, w, err) < 0 || check_logging(host, w, err) < 0 ||
-        check_port_bindings(host, err) < 0 || check_extra_hosts(host, err) < 0)
+        check_port_bindings(host, err) < 0)
         return -1;
     return check_annotations(host, err);
 }

@@ -100,6 +100,22 @@ static int take_volume(struct create_mounts *ms, struct json_object *o, const ch
     return 0;
 }
 
+/* Options of another type of mount are a mistake. */
+static int check_fields(struct json_object *o, const char *type, struct skl_error *err)
+{
+    static const struct {
+        const char *type, *field;
+    } foreign[] = {{"volume", "BindOptions"}, {"volume", "TmpfsOptions"}, {"tmpfs", "Source"}, {"tmpfs", "BindOptions"}, {"tmpfs", "VolumeOptions"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        struct json_object *v = str_eq(foreign[i].type, type) ? json_member(o, foreign[i].field) : NULL;
+        if (v != NULL && !(json_object_is_type(v, json_type_string) && json_object_get_string_len(v) == 0))
+            return error_set(err, SKL_ERR_INVALID, "invalid mount config for type \"%s\": field %s must not be specified", type,
+                             foreign[i].field);
+    }
+    return 0;
+}
+
 static int take_mount(struct create_mounts *ms, struct json_object *o, struct skl_error *err)
 {
     const char *type = json_string_or(json_member(o, "Type"), ""), *source = json_string_or(json_member(o, "Source"), "");
@@ -113,6 +129,8 @@ static int take_mount(struct create_mounts *ms, struct json_object *o, struct sk
                          target[0] == '\0' ? "field Target must not be empty" : "invalid mount path: mount path must be absolute");
     if (str_eq(type, "bind"))
         return refuse_host_path(source, err);
+    if (check_fields(o, type, err) < 0)
+        return -1;
     if (str_eq(type, "volume"))
         return take_volume(ms, o, source, target, !ro, err);
     if (str_eq(type, "tmpfs"))

@@ -209,6 +209,19 @@ static int parse(struct pull *p, struct skl_error *err)
     return 0;
 }
 
+/* Functions run what the daemon itself could; nothing is known of what the image holds. */
+static int check_platform(const char *platform, struct skl_error *err)
+{
+    CLEANUP(free_p) char *own = xasprintf("linux/%s", api_architecture());
+    size_t n = strlen(own);
+
+    if (str_empty(platform) || str_eq(platform, "linux") || (str_starts(platform, own) && (platform[n] == '\0' || platform[n] == '/')))
+        return 0;
+    if (!str_starts(platform, "linux/"))
+        return error_set(err, SKL_ERR_INVALID, "\"%s\": unknown operating system or architecture: invalid argument", platform);
+    return error_set(err, SKL_ERR_NOT_FOUND, "no matching manifest for %s in the manifest list entries: functions run %s", platform, own);
+}
+
 static void synthesise(struct pull *p)
 {
     CLEANUP(free_p) char *ref = reference_full(&p->ref);
@@ -238,6 +251,8 @@ void api_images_create(struct api_call *c)
         fail(p, &err);
     else if (c->api->opts.resolve_registry)
         ask_registry(p, api_query(c, "platform"));
+    else if (check_platform(api_query(c, "platform"), &err) < 0)
+        fail(p, &err);
     else
         synthesise(p);
 }

@@ -134,6 +134,7 @@ void api_swarm_leave(struct api_call *c);
 void api_volumes_create(struct api_call *c);
 void api_volumes_inspect(struct api_call *c);
 void api_volumes_list(struct api_call *c);
+void api_volumes_update(struct api_call *c);
 void api_volumes_remove(struct api_call *c);
 
 /* ---- shared pieces ---- */
@@ -149,6 +150,7 @@ struct filter;
 struct image;
 struct volume;
 void container_write_item(struct api_call *c, struct jw *w, const struct container *k, int64_t now, bool size);
+#define API_NO_IPV6 "user specified IP address is supported only when connecting to networks with user configured subnets"
 /* What costs Docker time and is told only when asked for. */
 #define IMAGE_CONTAINERS 1u
 #define IMAGE_SHARED_SIZE 2u

@@ -4,7 +4,7 @@ api_sources = core/api/api.c core/api/api.h core/api/archive.c core/api/attach.c
 	core/api/auth_config.c core/api/auth_config.h core/api/call.c core/api/call.h \
 	core/api/containers_create.c core/api/containers_inspect.c core/api/containers_list.c \
 	core/api/containers_ops.c core/api/containers_text.c core/api/containers_text.h core/api/create.h \
-	core/api/create_config.c core/api/create_host.c core/api/create_merge.c core/api/create_mounts.c core/api/create_mounts.h core/api/decompress.c \
+	core/api/create_config.c core/api/create_host.c core/api/create_merge.c core/api/create_modes.c core/api/create_mounts.c core/api/create_mounts.h core/api/decompress.c \
 	core/api/decompress.h core/api/detach.c core/api/detach.h core/api/df.c core/api/events.c \
 	core/api/exec.c core/api/filters.c core/api/filters.h core/api/images.c core/api/images_pull.c \
 	core/api/info.c core/api/internal.h core/api/logs.c core/api/networks.c core/api/port.c \

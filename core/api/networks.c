@@ -154,7 +154,7 @@ void api_networks_inspect(struct api_call *c)
 
 static int read_spec(struct json_object *b, struct network_spec *s, struct skl_error *err)
 {
-    const char *ipam_driver = "";
+    const char *ipam_driver = "", *from = "", *scope = "";
     bool ingress = false, config_only = false;
 
     if (json_get_string(b, "Name", &s->name, err) < 0 || json_get_string(b, "Driver", &s->driver, err) < 0 ||
@@ -162,16 +162,32 @@ static int read_spec(struct json_object *b, struct network_spec *s, struct skl_e
         json_get_bool(b, "EnableIPv6", &s->enable_ipv6, err) < 0 || json_get_bool(b, "Ingress", &ingress, err) < 0 ||
         json_get_bool(b, "ConfigOnly", &config_only, err) < 0 || json_get_string(b, "IPAM.Driver", &ipam_driver, err) < 0 ||
         json_get_array(b, "IPAM.Config", &s->ipam_config, err) < 0 || json_get_string_map(b, "IPAM.Options", &s->ipam_options, err) < 0 ||
-        json_get_string_map(b, "Options", &s->options, err) < 0 || json_get_string_map(b, "Labels", &s->labels, err) < 0)
+        json_get_string_map(b, "Options", &s->options, err) < 0 || json_get_string_map(b, "Labels", &s->labels, err) < 0 ||
+        json_get_string(b, "ConfigFrom.Network", &from, err) < 0 || json_get_string(b, "Scope", &scope, err) < 0)
         return -1;
     if (str_empty(s->name))
         return error_set(err, SKL_ERR_INVALID, "network name is required");
+    if (!str_empty(scope) && !str_eq(scope, "local"))
+        return error_set(err, SKL_ERR_INVALID, "networks of scope %s are not supported: this daemon is not part of a swarm", scope);
+    config_only |= !str_empty(from);
     if (ingress || config_only)
         return error_set(err, SKL_ERR_INVALID, "%s networks are not supported: this daemon is not part of a swarm",
                          ingress ? "ingress" : "configuration-only");
     if (!str_empty(ipam_driver) && !str_eq(ipam_driver, "default"))
         return error_set(err, SKL_ERR_INVALID, "invalid ipam driver: \"%s\"", ipam_driver);
     return 0;
+}
+
+static bool has_ipv6(struct json_object *b)
+{
+    struct json_object *list = NULL;
+    bool enabled = false;
+
+    (void)json_get_bool(b, "EnableIPv6", &enabled, NULL);
+    (void)json_get_array(b, "IPAM.Config", &list, NULL);
+    for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
+        enabled |= strchr(json_string_or(json_member(json_object_array_get_idx(list, i), "Subnet"), ""), ':') != NULL;
+    return enabled;
 }
 
 void api_networks_create(struct api_call *c)
@@ -186,7 +202,8 @@ void api_networks_create(struct api_call *c)
         return;
     }
     buf_init(&out, 512);
-    buf_printf(&out, "{\"Id\":\"%s\",\"Warning\":\"\"}", n->id);
+    buf_printf(&out, "{\"Id\":\"%s\",\"Warning\":\"%s\"}", n->id,
+               has_ipv6(c->body) ? "IPv6 is recorded, and no more: containers have IPv4 addresses" : "");
     api_reply_json(c, 201, &out);
 }
 
@@ -215,6 +232,7 @@ void api_networks_connect(struct api_call *c)
     const char *name = "";
     CLEANUP(free_p) char **aliases = NULL;
     CLEANUP(free_p) char **links = NULL;
+    const char *ipv6 = "";
     size_t count;
 
     if (n == NULL)
@@ -223,8 +241,13 @@ void api_networks_connect(struct api_call *c)
         (k = container_find(c->api->opts.engine, name, &err)) == NULL || json_get_strings(ep, "Aliases", &aliases, &count, &err) < 0 ||
         json_get_strings(ep, "Links", &links, &count, &err) < 0 || json_get_string(ep, "MacAddress", &spec.mac, &err) < 0 ||
         json_get_object(ep, "DriverOpts", &spec.driver_opts, &err) < 0 || json_get_object(ep, "IPAMConfig", &spec.ipam_config, &err) < 0 ||
-        json_get_string(ep, "IPAMConfig.IPv4Address", &spec.ipv4, &err) < 0) {
+        json_get_string(ep, "IPAMConfig.IPv4Address", &spec.ipv4, &err) < 0 ||
+        json_get_string(ep, "IPAMConfig.IPv6Address", &ipv6, &err) < 0) {
         api_reply_error(c, &err);
+        return;
+    }
+    if (!str_empty(ipv6)) {
+        api_reply_fail(c, SKL_ERR_INVALID, API_NO_IPV6);
         return;
     }
     spec.network = n->id;

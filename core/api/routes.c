@@ -71,6 +71,7 @@ const struct api_route api_routes[] = {
     {"POST", "/volumes/create", api_volumes_create, API_BODY_JSON, 0},
     {"POST", "/volumes/prune", api_volumes_prune, API_BODY_IGNORE, 25},
     {"GET", "/volumes/{name}", api_volumes_inspect, API_BODY_IGNORE, 0},
+    {"PUT", "/volumes/{name}", api_volumes_update, API_BODY_IGNORE, 42},
     {"DELETE", "/volumes/{name}", api_volumes_remove, API_BODY_IGNORE, 0},
 
     {"POST", "/build", api_build, API_BODY_HANDLER, 0},

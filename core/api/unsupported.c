@@ -8,8 +8,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "api/call.h"
+#include "api/filters.h"
 #include "api/internal.h"
 #include "base/mem.h"
+#include "state/engine.h"
 
 #define NO_BUILD                                                                                                    \
     "this daemon cannot build images: it runs them as cloud functions, from a registry. Build with another daemon "  \
@@ -18,6 +20,7 @@
 #define NO_LOAD                                                                                              \
     "images cannot be loaded: functions run images from a registry. Push the image and pull it by its name"
 #define NO_LAYERS "this daemon holds no image layers, only names and configurations. "
+#define SEARCH_MAX 100
 #define NO_SWARM                                                                                              \
     "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to " \
     "swarm and try again."
@@ -99,22 +102,62 @@ void api_build_cancel(struct api_call *c)
         api_reply_empty(c, 204);
 }
 
+/* What Docker would say first: an image that is not there is a 404 here as well. */
+static bool have_image(struct api_call *c, const char *name)
+{
+    struct skl_error err = {0};
+
+    if (image_find(c->api->opts.engine, name, &err) != NULL)
+        return true;
+    api_reply_error(c, &err);
+    return false;
+}
+
 void api_images_save(struct api_call *c)
 {
+    const char *name = api_param(c, "name");
+
+    if (name[0] != '\0' && !have_image(c, name))
+        return;
+    for (size_t i = 0; (name = http_req_query_nth(c->req, "names", i)) != NULL; i++)
+        if (!have_image(c, name))
+            return;
     api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, NO_LAYERS "Fetch the image from its registry (skopeo copy, docker pull with "
                                                        "another daemon)");
 }
 
 void api_images_push(struct api_call *c)
 {
+    const char *name = api_param(c, "name"), *tag = api_query(c, "tag");
+    CLEANUP(free_p) char *ref = tag != NULL && tag[0] != '\0' ? xasprintf("%s:%s", name, tag) : xstrdup(name);
+    struct skl_error err = {0};
+
+    if (image_find(c->api->opts.engine, ref, &err) == NULL) {
+        if (err.kind == SKL_ERR_NOT_FOUND)
+            api_reply_fail(c, err.kind, "An image does not exist locally with the tag: %s", name);
+        else
+            api_reply_error(c, &err);
+        return;
+    }
     api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, NO_LAYERS "Push from where the image was built");
 }
 
 void api_images_search(struct api_call *c)
 {
+    static const char *const allowed[] = {"is-automated", "is-official", "stars", NULL};
     const char *term = api_query(c, "term");
+    struct skl_error err = {0};
+    struct filters f;
+    int64_t limit = 0;
 
-    if (term == NULL || term[0] == '\0')
+    if (api_query_i64(c, "limit", 0, INT32_MAX, 0, &limit, &err) < 0 || filters_parse(api_query(c, "filters"), allowed, &f, &err) < 0) {
+        api_reply_error(c, &err);
+        return;
+    }
+    filters_fini(&f);
+    if (limit > SEARCH_MAX)
+        api_reply_fail(c, SKL_ERR_INVALID, "Limit %d is outside the range of [1, %d]", (int)limit, SEARCH_MAX);
+    else if (term == NULL || term[0] == '\0')
         api_reply_fail(c, SKL_ERR_INVALID, "missing search term");
     else
         api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "this daemon does not search registries");
@@ -122,6 +165,13 @@ void api_images_search(struct api_call *c)
 
 void api_commit(struct api_call *c)
 {
+    const char *name = api_query(c, "container");
+    struct skl_error err = {0};
+
+    if (container_find(c->api->opts.engine, name != NULL ? name : "", &err) == NULL) {
+        api_reply_error(c, &err);
+        return;
+    }
     api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, "a function's file system cannot be made into an image");
 }
 

@@ -92,9 +92,14 @@ void api_volumes_create(struct api_call *c)
 {
     struct volume_spec spec = {0};
     struct skl_error err = {0};
+    struct json_object *cluster = NULL;
     struct volume *v;
 
-    if (json_get_string(c->body, "Name", &spec.name, &err) < 0 || json_get_string(c->body, "Driver", &spec.driver, &err) < 0 ||
+    if (json_get_object(c->body, "ClusterVolumeSpec", &cluster, &err) >= 0 && cluster != NULL) {
+        api_swarm(c);
+        return;
+    }
+    if (err.kind != SKL_ERR_NONE || json_get_string(c->body, "Name", &spec.name, &err) < 0 || json_get_string(c->body, "Driver", &spec.driver, &err) < 0 ||
         json_get_string_map(c->body, "DriverOpts", &spec.options, &err) < 0 ||
         json_get_string_map(c->body, "Labels", &spec.labels, &err) < 0 ||
         volume_create(c->api->opts.engine, &spec, &v, &err) < 0)
@@ -112,6 +117,12 @@ void api_volumes_inspect(struct api_call *c)
         api_reply_error(c, &err);
     else
         reply_volume(c, 200, v);
+}
+
+/* Only a cluster's volumes can be changed. */
+void api_volumes_update(struct api_call *c)
+{
+    api_reply_fail(c, SKL_ERR_UNAVAILABLE, "volume update only valid for cluster volumes, but swarm is unavailable");
 }
 
 void api_volumes_remove(struct api_call *c)

@@ -115,6 +115,7 @@ static void container_free(struct container *c)
     free(c->hostname);
     free(c->user);
     free(c->working_dir);
+    strv_free(c->tmpfs);
     free(c->groups);
     free(c->network_mode);
     free(c->error);

@@ -113,6 +113,7 @@ struct container {
     size_t n_labels;
     char *hostname;
     char *user, *working_dir;
+    char **tmpfs;            /* where HostConfig.Tmpfs wants scratch space, NULL-terminated, or NULL */
     char **groups;           /* additional ones, NULL-terminated, or NULL */
     char *network_mode;
     bool tty, open_stdin, stdin_once, auto_remove;
@@ -177,6 +178,8 @@ bool container_is_live(const struct container *c);
 /* Trees of the two texts, made anew: the caller puts them. */
 struct json_object *container_config(const struct container *c);
 struct json_object *container_host_config(const struct container *c);
+/* Whether a member of HostConfig.SecurityOpt asks for it. */
+bool security_opt_no_new_privileges(const char *opt);
 
 /* ---- finding ---- */
 /* Full ID, exact name with or without '/', unique prefix of an ID (in that order). INVALID

@@ -201,6 +201,28 @@ static void derive_console(struct container *c, struct json_object *hc)
     c->tty_cols = (unsigned)json_object_get_int(json_object_array_get_idx(size, 1));
 }
 
+bool security_opt_no_new_privileges(const char *opt)
+{
+    return str_eq(opt, "no-new-privileges") || str_eq(opt, "no-new-privileges:true") || str_eq(opt, "no-new-privileges=true");
+}
+
+static void derive_tmpfs(struct container *c, struct json_object *hc)
+{
+    struct json_object *map = json_member(hc, "Tmpfs");
+    size_t n = 0;
+
+    strv_free(c->tmpfs);
+    c->tmpfs = NULL;
+    if (!json_object_is_type(map, json_type_object) || json_object_object_length(map) == 0)
+        return;
+    c->tmpfs = xcalloc((size_t)json_object_object_length(map) + 1, sizeof(*c->tmpfs));
+    json_object_object_foreach(map, path, options)
+    {
+        (void)options;
+        c->tmpfs[n++] = xstrdup(path);
+    }
+}
+
 static int derive_host_config(struct container *c, struct json_object *hc, struct skl_error *err)
 {
     size_t n;
@@ -216,6 +238,7 @@ static int derive_host_config(struct container *c, struct json_object *hc, struc
         derive_logs(c, hc, err) < 0 || derive_resources(c, hc, err) < 0)
         return -1;
     derive_console(c, hc);
+    derive_tmpfs(c, hc);
     return 0;
 }
 

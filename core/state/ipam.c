@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,9 +142,73 @@ static struct json_object *ipv4_entry(struct json_object *config)
     return NULL;
 }
 
+/* The other family's addresses are recorded, and no more. */
+static bool cidr6_valid(const char *s)
+{
+    const char *slash = strchr(s, '/');
+    struct in6_addr addr;
+    CLEANUP(free_p) char *ip = NULL;
+    int64_t len;
+
+    if (slash == NULL || !str_to_i64(slash + 1, 0, 128, &len))
+        return false;
+    ip = xstrndup(s, (size_t)(slash - s));
+    return inet_pton(AF_INET6, ip, &addr) == 1;
+}
+
+static int check_entry(struct json_object *entry, size_t *v4, size_t *v6, struct skl_error *err)
+{
+    const char *subnet = json_string_or(json_member(entry, "Subnet"), "");
+    const char *gateway = json_string_or(json_member(entry, "Gateway"), "");
+    const char *range = json_string_or(json_member(entry, "IPRange"), "");
+
+    if (subnet[0] == '\0' && gateway[0] != '\0')
+        return error_set(err, SKL_ERR_INVALID, "no matching subnet for gateway %s", gateway);
+    if (subnet[0] == '\0' && range[0] != '\0')
+        return error_set(err, SKL_ERR_INVALID, "no matching subnet for range %s", range);
+    if (strchr(subnet, ':') != NULL && !cidr6_valid(subnet))
+        return error_set(err, SKL_ERR_INVALID, "invalid subnet %s", subnet);
+    *v6 += strchr(subnet, ':') != NULL;
+    *v4 += subnet[0] != '\0' && strchr(subnet, ':') == NULL;
+    if (*v4 > 1 || *v6 > 1)
+        return error_set(err, SKL_ERR_FORBIDDEN, "bridge driver doesn't support multiple subnets");
+    return 0;
+}
+
+static int check_entries(struct json_object *config, struct skl_error *err)
+{
+    size_t v4 = 0, v6 = 0;
+
+    for (size_t i = 0; json_object_is_type(config, json_type_array) && i < json_object_array_length(config); i++)
+        if (check_entry(json_object_array_get_idx(config, i), &v4, &v6, err) < 0)
+            return -1;
+    return 0;
+}
+
 static bool inside(const struct network *n, uint32_t ip)
 {
     return (ip & prefix_mask(n->prefix_len)) == n->subnet;
+}
+
+static int take_aux(struct network *n, struct json_object *entry, struct skl_error *err)
+{
+    struct json_object *map = json_member(entry, "AuxiliaryAddresses");
+
+    free(n->aux);
+    n->aux = NULL;
+    n->n_aux = 0;
+    if (!json_object_is_type(map, json_type_object))
+        return 0;
+    n->aux = xcalloc((size_t)json_object_object_length(map) + 1, sizeof(*n->aux));
+    json_object_object_foreach(map, name, v)
+    {
+        const char *text = json_string_or(v, "");
+        (void)name;
+        if (!ipv4_parse(text, &n->aux[n->n_aux]) || !inside(n, n->aux[n->n_aux]))
+            return error_set(err, SKL_ERR_INVALID, "no matching subnet for aux-address %s", text);
+        n->n_aux++;
+    }
+    return 0;
 }
 
 static int pool_entry(struct network *n, struct json_object *entry, struct skl_error *err)
@@ -167,6 +232,8 @@ static int pool_entry(struct network *n, struct json_object *entry, struct skl_e
             return error_set(err, SKL_ERR_INVALID, "invalid address range %s for subnet %s", range, subnet);
         n->range_mask = prefix_mask(range_len);
     }
+    if (take_aux(n, entry, err) < 0)
+        return -1;
     n->has_pool = true;
     return 0;
 }
@@ -181,11 +248,27 @@ static char *given_text(struct json_object *config, struct json_object *entry, c
     return json_text(config, "[]");
 }
 
+/* What was chosen, behind what was given for the other family. */
+static char *chosen_text(const struct network *n, struct json_object *given)
+{
+    CLEANUP(free_p) char *chosen = config_text(n);
+    JSON_CLEANUP struct json_object *list = json_from_text(chosen);
+
+    for (size_t i = 0; json_object_is_type(given, json_type_array) && i < json_object_array_length(given); i++) {
+        struct json_object *entry = json_object_array_get_idx(given, i);
+        if (!str_empty(json_string_or(json_member(entry, "Subnet"), "")))
+            json_push(list, json_object_get(entry));
+    }
+    return json_text(list, "[]");
+}
+
 int ipam_pool(struct network *n, struct json_object *config, struct skl_error *err)
 {
     JSON_CLEANUP struct json_object *copy = json_dup(config);
     struct json_object *entry = ipv4_entry(copy);
 
+    if (check_entries(copy, err) < 0)
+        return -1;
     if (entry == NULL) {
         if (!default_pool(n->engine, &n->subnet, &n->prefix_len))
             return error_set(err, SKL_ERR_INVALID, "all predefined address pools have been fully subnetted");
@@ -193,7 +276,7 @@ int ipam_pool(struct network *n, struct json_object *config, struct skl_error *e
         n->range = n->subnet;
         n->range_mask = prefix_mask(n->prefix_len);
         n->has_pool = true;
-        n->ipam_config = config_text(n);
+        n->ipam_config = chosen_text(n, copy);
         return 0;
     }
     if (pool_entry(n, entry, err) < 0)
@@ -220,6 +303,9 @@ static bool reserved(const struct network *n, uint32_t ip)
 
     if (ip == n->gateway)
         return true;
+    for (size_t i = 0; i < n->n_aux; i++)
+        if (n->aux[i] == ip)
+            return true;
     return n->prefix_len < 31 && (ip == n->subnet || ip == (n->subnet | host));
 }
 
@@ -251,7 +337,7 @@ static bool next_address(struct network *n, uint32_t *ret)
     uint32_t base = n->range & n->range_mask;
     uint32_t at = n->last_ip >= base && n->last_ip - base < size ? n->last_ip - base : 0;
 
-    for (uint64_t i = 0; i < size && i < k + 8; i++) { /* k used, at most 3 reserved */
+    for (uint64_t i = 0; i < size && i < k + n->n_aux + 8; i++) { /* k used, at most 3 and n_aux reserved */
         at = (uint32_t)((at + 1) % size);
         *ret = base + at;
         if (!reserved(n, *ret) && bsearch(ret, used, k, sizeof(*used), by_ip) == NULL) {

@@ -54,6 +54,7 @@ static void network_free(struct network *n)
     free(n->name);
     free(n->driver);
     free(n->ipam_config);
+    free(n->aux);
     free(n->ipam_options);
     free(n->options);
     free(n);

@@ -61,6 +61,8 @@ struct network {
     bool has_pool;
     uint32_t subnet, gateway; /* host order */
     uint32_t range, range_mask; /* where addresses come from; the subnet when none was given */
+    uint32_t *aux;          /* AuxiliaryAddresses: never given */
+    size_t n_aux;
     unsigned prefix_len;
     uint32_t last_ip;       /* given last */
     char *ipam_config;      /* JSON text: array for IPAM.Config (what was given, or what was chosen) */
@@ -94,7 +96,7 @@ struct network_spec {
     struct json_object *ipam_options, *options, *labels; /* or NULL */
 };
 /* CONFLICT `network with name x already exists`; FORBIDDEN for predefined names and overlapping pools (`Pool overlaps
- * with other one on this address space`); INVALID for bad subnets. Publishes create. */
+ * with other one on this address space`) and two subnets of one family; INVALID for bad subnets. Publishes create. */
 int network_create(struct engine *e, const struct network_spec *spec, struct network **ret, struct skl_error *err);
 /* FORBIDDEN: predefined, or active endpoints. Publishes destroy. */
 int network_remove(struct network *n, struct skl_error *err);

@@ -19,6 +19,7 @@ e2e_files += tests/e2e/test_api_containers.py
 e2e_files += tests/e2e/test_api_events.py
 e2e_files += tests/e2e/test_api_http.py
 e2e_files += tests/e2e/test_api_objects.py
+e2e_files += tests/e2e/test_api_params.py
 e2e_files += tests/e2e/test_api_streams.py
 e2e_files += tests/e2e/test_api_wait.py
 e2e_files += tests/e2e/test_agent_alone.py

@@ -142,8 +142,9 @@ def test_no_swarm_no_plugins(api):
 
 
 def test_what_it_cannot_do_it_says_at_once(api):
+    cid = api.create(Cmd=["true"])
     for method, path, body in (("POST", "/grpc", None), ("POST", "/session", None), ("POST", "/build?t=x", b"tar" * 1000),
-                               ("POST", "/images/load", b"tar" * 1000), ("POST", "/commit?container=x", b"{}")):
+                               ("POST", "/images/load", b"tar" * 1000), ("POST", f"/commit?container={cid}", b"{}")):
         heads = {"Content-Type": "application/json" if body == b"{}" else "application/x-tar"} if body else {}
         if path in ("/grpc", "/session"):
             heads = {"Connection": "Upgrade", "Upgrade": "h2c"}
@@ -151,6 +152,7 @@ def test_what_it_cannot_do_it_says_at_once(api):
         assert a.status == 501 and a.message and "content-length" in a.headers, (path, a)
     assert "DOCKER_BUILDKIT" in api.post("/grpc", headers={"Upgrade": "h2c", "Connection": "Upgrade"}, check=False).message \
         or True
+    api.remove(cid)
     assert api.post("/build?version=3", b"x", headers={"Content-Type": "application/x-tar"}).message == 'invalid version "3"'
 
 

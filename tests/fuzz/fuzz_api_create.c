@@ -61,8 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (json_object_is_type(host, json_type_object)) {
         check(schema_host_config, host);
-        if (schema_check(schema_host_config, host, NULL, NULL) == 0)
+        if (schema_check(schema_host_config, host, NULL, NULL) == 0) {
             create_check_host(host, &w, NULL);
+            create_check_modes(body, host, &w, NULL);
+        }
     }
     create_warnings_fini(&w);
     return 0;

@@ -191,10 +191,11 @@ static const char *host_checked(const char *host, size_t *ret_warnings)
 {
     static char text[1024];
     JSON_CLEANUP struct json_object *h = parse(host);
+    JSON_CLEANUP struct json_object *none = parse("{}");
     struct create_warnings w = {0};
     struct skl_error err = {0};
 
-    snprintf(text, sizeof(text), "%s", create_check_host(h, &w, &err) < 0 ? err.message : "ok");
+    snprintf(text, sizeof(text), "%s", create_check_host(h, &w, &err) < 0 || create_check_modes(none, h, &w, &err) < 0 ? err.message : "ok");
     *ret_warnings = w.n;
     create_warnings_fini(&w);
     return text;
@@ -221,6 +222,20 @@ static void test_check_host(void)
     has(host_checked("{\"LogConfig\":{\"Type\":\"json-file\",\"Config\":{\"x\":\"y\"}}}", &n), "unknown log opt 'x'");
     has(host_checked("{\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"x\"}]}}", &n), "invalid port specification");
     has(host_checked("{\"ExtraHosts\":[\"nocolon\"]}", &n), "bad format for add-host");
+    UNIT_STR_EQ(host_checked("{\"ExtraHosts\":[\"a:::1\",\"b:[::1]\",\"c:1.2.3.4\",\"d:host-gateway\"]}", &n), "ok");
+    has(host_checked("{\"ExtraHosts\":[\"a:[\"]}", &n), "invalid IP address in add-host: \"[\"");
+    has(host_checked("{\"IpcMode\":\"what\"}", &n), "invalid IPC mode: what");
+    UNIT_STR_EQ(host_checked("{\"IpcMode\":\"private\",\"PidMode\":\"\",\"CgroupnsMode\":\"private\"}", &n), "ok");
+    UNIT_INT_EQ(n, 0);
+    UNIT_STR_EQ(host_checked("{\"Tmpfs\":{\"/a\":\"rw,noexec,,nosuid\",\"/b\":\"\"}}", &n), "ok");
+    UNIT_INT_EQ(n, 0);
+    UNIT_STR_EQ(host_checked("{\"Tmpfs\":{\"/a\":\"size=1m,mode=700\"}}", &n), "ok");
+    UNIT_INT_EQ(n, 1);
+    UNIT_STR_EQ(host_checked("{\"Tmpfs\":{\"/a\":\"rw,size\"}}", &n), "invalid tmpfs option [\"size\"]");
+    has(host_checked("{\"Tmpfs\":{\"//\":\"\"}}", &n), "destination can't be '/'");
+    UNIT_STR_EQ(host_checked("{\"SecurityOpt\":[\"no-new-privileges\",\"label=disable\"]}", &n), "ok");
+    UNIT_INT_EQ(n, 1);
+    has(host_checked("{\"PortBindings\":{\"80/tcp\":[{\"HostIp\":\"1.2.3\"}]}}", &n), "invalid IP address \"1.2.3\"");
     has(host_checked("{\"Devices\":[{\"PathOnHost\":\"/dev/x\"}]}", &n), "no access to devices");
 }
 
