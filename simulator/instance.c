@@ -161,7 +161,7 @@ static void signal_container(struct instance *in, int signo)
 
     if (fd < 0)
         return; /* not made yet: the timer comes back */
-    if (instance_is_pid(pid))
+    if (instance_is_pid(in->dir, pid))
         (void)pidfd_send_signal(fd, signo, NULL, 0);
     close(fd);
 }

@@ -207,7 +207,7 @@ int warden_start(const char *state_dir, int lock_fd, bool own_dir, struct skl_er
 void warden_stop(void);                    /* orderly: all instances are gone */
 int warden_run(const char *state_dir, bool own_dir); /* the process itself; its exit code */
 pid_t instance_pid(const char *dir);       /* of its first process, as crun noted it; 0: not there yet */
-bool instance_is_pid(pid_t pid);           /* that pid is a function's first process */
+bool instance_is_pid(const char *dir, pid_t pid); /* that pid is the instance's first process */
 
 /* ---- relay.c ---- */
 /* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */

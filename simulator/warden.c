@@ -24,7 +24,7 @@
 #include "base/str.h"
 #include "simulator/sim.h"
 
-#define OURS "/.sockerless/agent"      /* the command line of a function's first process: see bundle.c */
+#define MOUNTS_MAX (1024u * 1024)
 #define GONE_TRIES 500                 /* of 10 ms: until the kernel has ended all of a killed container */
 
 static int pipe_fd = -1;
@@ -80,14 +80,15 @@ pid_t instance_pid(const char *dir)
     return (pid_t)pid;
 }
 
-bool instance_is_pid(pid_t pid)
+/* Its root is the overlay of that directory (bundle.c), whatever it runs. A process that has ended has no mounts. */
+bool instance_is_pid(const char *dir, pid_t pid)
 {
-    CLEANUP(free_p) char *path = xasprintf("/proc/%d/cmdline", (int)pid);
+    CLEANUP(free_p) char *path = xasprintf("/proc/%d/mountinfo", (int)pid), *upper = xasprintf("upperdir=%s/", dir);
     struct buf text;
     bool ours;
 
-    buf_init(&text, 64 * 1024);
-    ours = pid > 0 && fs_read_file(path, &text, NULL) == 0 && text.len >= sizeof(OURS) && memcmp(text.data, OURS, sizeof(OURS)) == 0;
+    buf_init(&text, MOUNTS_MAX);
+    ours = pid > 0 && fs_read_file(path, &text, NULL) == 0 && strstr(buf_str(&text), upper) != NULL;
     buf_fini(&text);
     return ours;
 }
@@ -97,7 +98,7 @@ static void end_instance(struct sim *s, const char *dir, const char *id)
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     pid_t pid = instance_pid(dir);
 
-    for (int i = 0; i < GONE_TRIES && instance_is_pid(pid); i++) {
+    for (int i = 0; i < GONE_TRIES && instance_is_pid(dir, pid); i++) {
         (void)kill(pid, SIGKILL);
         nanosleep(&pause, NULL);
     }
