@@ -102,6 +102,7 @@ struct process_spec {
     char **env;
     char *cwd;                /* NULL: inherit */
     bool make_cwd;
+    bool home_made;           /* HOME in env is the user's, nobody set it */
     char **dirs;              /* made if missing, main process only: where volumes are mounted; NULL-terminated or NULL */
     char **scratch;           /* likewise, for everybody to write to: tmpfs */
     uid_t uid;

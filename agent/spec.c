@@ -176,21 +176,6 @@ static int take_argv(struct process_spec *s, const struct sources *f, int *ret_c
     return 0;
 }
 
-static int take_env(struct process_spec *s, const struct sources *f, struct skl_error *err)
-{
-    bool clear = false;
-
-    if (json_get_bool(f->body, "env_clear", &clear, err) < 0)
-        return -1;
-    s->env = xcalloc(1, sizeof(*s->env));
-    if (!clear) {
-        env_set_all(&s->env, f->of != NULL ? f->of->env : f->cfg->env);
-        if (f->of == NULL && (env_set_json(&s->env, f->image, "Env", err) < 0 || env_set_json(&s->env, f->base, "env", err) < 0))
-            return -1;
-    }
-    return env_set_json(&s->env, f->body, "env", err);
-}
-
 static const char *first_text(const struct sources *f, const char *name, const char *image_name)
 {
     struct json_object *in[] = {f->body, f->of == NULL ? f->base : NULL};
@@ -202,6 +187,23 @@ static const char *first_text(const struct sources *f, const char *name, const c
     if (f->of == NULL && image_name != NULL && f->image != NULL)
         return json_string_or(json_member(f->image, image_name), "");
     return "";
+}
+
+static int take_env(struct process_spec *s, const struct sources *f, struct skl_error *err)
+{
+    bool clear = false;
+
+    if (json_get_bool(f->body, "env_clear", &clear, err) < 0)
+        return -1;
+    s->env = xcalloc(1, sizeof(*s->env));
+    if (!clear) {
+        env_set_all(&s->env, f->of != NULL ? f->of->env : f->cfg->env);
+        if (f->of != NULL && f->of->home_made && first_text(f, "user", NULL)[0] != '\0')
+            env_set(&s->env, "HOME"); /* the main process's user's */
+        if (f->of == NULL && (env_set_json(&s->env, f->image, "Env", err) < 0 || env_set_json(&s->env, f->base, "env", err) < 0))
+            return -1;
+    }
+    return env_set_json(&s->env, f->body, "env", err);
 }
 
 static int take_groups(struct process_spec *s, const struct sources *f, struct skl_error *err)
@@ -247,6 +249,7 @@ static int take_user(struct process_spec *s, const struct sources *f, struct skl
     s->groups = STEAL(u.groups);
     s->n_groups = u.n_groups;
     /* As in Docker, HOME follows the user unless it was set on purpose. */
+    s->home_made = !env_has(s->env, "HOME");
     env_default(&s->env, "HOME", u.home);
     user_fini(&u);
     return take_groups(s, f, err);

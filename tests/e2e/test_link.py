@@ -18,10 +18,11 @@ from dockerapi import demux, wait_until
 
 
 class Proxy:
-    """TCP, agents -> daemon. cut: every so many seconds all connections break; delay: seconds each way; stall: passes nothing while set."""
+    """TCP, agents -> daemon. cut: every so many seconds all connections break; delay: seconds each way; stalled: passes nothing while
+    set; refuse: new connections end at once while set."""
 
     def __init__(self, cut=None, delay=0):
-        self.cut_every, self.delay, self.stalled = cut, delay, False
+        self.cut_every, self.delay, self.stalled, self.refuse = cut, delay, False, False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         with socket.create_server(("127.0.0.1", 0)) as s:
@@ -37,6 +38,8 @@ class Proxy:
         while True:
             try:
                 near, _ = self.listener.accept()
+                if self.refuse:
+                    raise OSError
                 far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 if self.closed:
