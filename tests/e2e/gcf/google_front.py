@@ -61,6 +61,8 @@ class Front(socketserver.ThreadingTCPServer):
         self.ahead = 0             # s: Google's clock against ours
         self.lifetime = 3600       # s, of tokens
         self.forbidden = 0         # so many invocations are turned away
+        self.hold = None           # requests of that method get no answer
+        self.registry = None       # google_registry.Registry
         self.make_keys()
         super().__init__(("127.0.0.1", 0), Connection)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -79,7 +81,7 @@ class Front(socketserver.ThreadingTCPServer):
         return where
 
     def make_keys(self):
-        self.authority, names = self.path("ca.pem"), "DNS:*.googleapis.com,DNS:*.a.run.app"
+        self.authority, names = self.path("ca.pem"), "DNS:*.googleapis.com,DNS:*.a.run.app,DNS:*.pkg.dev"
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.path("tls.key"), "-out", self.authority, "-days", "2",
                 "-subj", "/CN=front", "-addext", "subjectAltName=" + names)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -207,6 +209,8 @@ class Connection(BaseHTTPRequestHandler):
                 self.answer(200, self.metadata(front), "text/plain")
             elif host.endswith(".a.run.app"):
                 self.invoke(front, host, bearer, body)
+            elif host.endswith(".pkg.dev"):
+                self.registry(front, bearer, body)
             elif host in APIS:
                 if not front.check(bearer, "api"):
                     raise Refused(401, error(401, "UNAUTHENTICATED"))
@@ -216,7 +220,7 @@ class Connection(BaseHTTPRequestHandler):
         except Refused as refused:
             self.answer(*refused.args)
 
-    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = serve
+    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = do_HEAD = serve
 
     def metadata(self, front):
         assert self.headers["Metadata-Flavor"] == "Google"
@@ -236,6 +240,17 @@ class Connection(BaseHTTPRequestHandler):
         form = dict(urllib.parse.parse_qsl(body.decode()))
         return front.oauth(form) if host == "oauth2.googleapis.com" else front.sts(form)
 
+    def registry(self, front, bearer, body):
+        if not front.check(bearer, "api"):
+            raise Refused(401, json.dumps({"errors": [{"code": "UNAUTHORIZED"}]}))
+        path, _, query = self.path.partition("?")
+        status, headers, data = front.registry.serve(self.command, path, dict(urllib.parse.parse_qsl(query)), body, self.headers)
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
     def invoke(self, front, host, bearer, body):
         if not front.check(bearer, "https://" + host):
             raise Refused(401, "<html>401</html>", "text/html")
@@ -245,6 +260,9 @@ class Connection(BaseHTTPRequestHandler):
         self.forward(front, f"/_functions/{skl.PROJECT}/{skl.REGION}/{host.split('.')[0].removesuffix('-uc')}", body)
 
     def forward(self, front, path, body):
+        if self.command == front.hold:
+            self.connection.recv(1)  # until the client goes
+            raise OSError("gone")
         up = http.client.HTTPConnection(front.cloud.url.removeprefix("http://"))
         up.request(self.command, path, body or None, {k: v for k, v in self.headers.items() if k in ("Content-Type", "Authorization")})
         while not select.select([up.sock, self.connection], [], [])[0][0] is up.sock:

@@ -7,5 +7,5 @@ tests_e2e_gcf_gcf_bench_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/include $(JSON_
 tests_e2e_gcf_gcf_bench_LDADD = $(CURL_LIBS) $(JSON_LIBS)
 EXTRA_DIST += tests/e2e/gcf/driver_bench.py tests/e2e/gcf/fake_google.py tests/e2e/gcf/test_gcf_driver.py
 EXTRA_DIST += tests/e2e/gcf/test_gcf_semantics.py
-EXTRA_DIST += tests/e2e/gcf/google_front.py tests/e2e/gcf/test_gcf_google.py
+EXTRA_DIST += tests/e2e/gcf/google_front.py tests/e2e/gcf/google_registry.py tests/e2e/gcf/test_gcf_google.py
 EXTRA_DIST += tests/e2e/gcf/test_gcf_project.py

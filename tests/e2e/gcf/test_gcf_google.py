@@ -10,6 +10,7 @@ import skl
 from dockerapi import wait_until
 from gate import Bell
 from google_front import ACCOUNT, APIS, Daemon, Front
+from google_registry import Registry, busybox
 
 
 @pytest.fixture(name="front")
@@ -149,6 +150,88 @@ def test_permissions_that_take_their_time(front, google):
     assert google.api.wait(cid) == 4
     assert google.docker("logs", cid).stdout == "once\n"
     assert sum(host.endswith(".a.run.app") for host, *_ in front.seen) == 3
+
+
+# ---- "deploy": "image" ----
+HOST, REPOSITORY = "us-central1-docker.pkg.dev", f"{skl.PROJECT}/made"
+
+
+@pytest.fixture(name="shipped")
+def shipped_fixture(tmp_path):
+    """shipped(create="wait"): (daemon, front), with an image store and a registry of the test's own."""
+    images = skl.make_images(str(tmp_path / "images"))
+    cloud = skl.Cloud(images)
+    front = Front(cloud)
+    front.registry = Registry(HOST, images)
+    front.registry.load(f"{skl.PROJECT}/apps/box", "1", busybox(str(tmp_path)))
+    made = []
+
+    def make(**options):
+        made.append(Daemon(images, front, deploy="image", repository=f"{HOST}/{REPOSITORY}", **{"agent-binary": skl.program("sockerless-agent")},
+                           **options))
+        made[0].api.pull(IMAGE)
+        return made[0], front
+
+    yield make
+    made[0].close()
+    front.close()
+    cloud.close()
+
+
+IMAGE = f"{HOST}/{skl.PROJECT}/apps/box:1"
+
+
+@pytest.mark.parametrize("create", ["wait", "background"])
+def test_an_image_under_a_placeholder(shipped, create):
+    """As Google takes it: the agent's layer on the user's image, a function from a placeholder's source, that image under its service."""
+    d, front = shipped(create=create)
+    cid = d.api.create(IMAGE, Cmd=["sh", "-c", "echo $GREETING from $(cat /etc/passwd | head -n 1); exit 7"], Env=["GREETING=hello"])
+    d.api.start(cid)
+    assert d.api.wait(cid) == 7
+    assert d.docker("logs", cid).stdout == "hello from root:x:0:0:root:/root:/bin/sh\n"
+    (function,) = front.cloud.functions()
+    assert function["buildConfig"]["runtime"].startswith("nodejs") and "onDeployUpdatePolicy" in function["buildConfig"]
+    assert front.registry.mounts == 1 and len({r for r, _ in front.registry.blobs}) == 2
+    d.api.start(cid)
+    assert d.api.wait(cid) == 7
+    pushed = len(front.registry.blobs)
+    other = d.api.create(IMAGE, Cmd=["sh", "-c", "id -u; exit 3"], User="nobody")
+    again = d.api.create(IMAGE, Cmd=["true"])
+    assert len(front.registry.blobs) == pushed + 1, "the configuration for another user"
+    for c, code in ((other, 3), (again, 0)):
+        d.api.start(c)
+        assert d.api.wait(c) == code
+    assert d.docker("logs", other).stdout == "65534\n"
+    for c in (cid, other, again):
+        d.api.remove(c)
+    wait_until(lambda: not front.cloud.names(), "the functions to go")
+    d.stop()
+    no_secret_in(front, d.log())
+
+
+def test_kill_9_while_an_image_is_deployed(shipped):
+    """The daemon ends between the placeholder and the image: a start afterwards runs the image."""
+    d, front = shipped(create="background")
+    front.hold = "PATCH"
+    cid = d.api.create(IMAGE, Cmd=["sh", "-c", "exit 7"])
+    wait_until(lambda: any(method == "PATCH" for _, method, *_ in front.seen), "the image to be deployed")
+    d.kill9()
+    front.hold = None
+    d.start()
+    d.api.start(cid)
+    assert d.api.wait(cid) == 7
+    d.api.remove(cid)
+    wait_until(lambda: not front.cloud.names(), "the function to go")
+
+
+def test_an_image_that_is_not_there(shipped):
+    d, front = shipped()
+    answer = d.api.create(ok=False, image=IMAGE.replace("box:1", "box:2"), Cmd=["true"])
+    assert answer.status in (400, 404), answer
+    d.api.pull(IMAGE.replace("box:1", "box:2"))
+    answer = d.api.create(ok=False, image=IMAGE.replace("box:1", "box:2"), Cmd=["true"])
+    assert answer.status == 400 and "there is no such image" in answer.message
+    assert not front.cloud.names() and d.api.get("/containers/json?all=1").json == []
 
 
 def test_a_key_that_is_not_there(front, images):
