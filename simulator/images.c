@@ -72,12 +72,26 @@ static struct json_object *read_config(const char *dir, struct skl_error *err)
     return o;
 }
 
+struct image *image_open_dir(const char *dir, const char *name, struct skl_error *err)
+{
+    struct json_object *config = read_config(dir, err);
+    struct image *im;
+
+    if (config == NULL)
+        return NULL;
+    im = xcalloc(1, sizeof(*im));
+    im->rootfs = fs_join(dir, "rootfs");
+    im->name = xstrdup(name);
+    im->dir = xstrdup(dir);
+    im->config = config;
+    im->refs = 1;
+    return im;
+}
+
 struct image *image_open(const char *images_dir, const char *ref, struct skl_error *err)
 {
     CLEANUP(free_p) char *name = image_normal_name(ref, err);
     CLEANUP(free_p) char *dir = NULL;
-    struct json_object *config;
-    struct image *im;
 
     if (name == NULL)
         return NULL;
@@ -89,30 +103,7 @@ struct image *image_open(const char *images_dir, const char *ref, struct skl_err
                   name, images_dir);
         return NULL;
     }
-    config = read_config(dir, err);
-    if (config == NULL)
-        return NULL;
-    im = xcalloc(1, sizeof(*im));
-    im->rootfs = fs_join(dir, "rootfs");
-    im->name = STEAL(name);
-    im->dir = STEAL(dir);
-    im->config = config;
-    im->refs = 1;
-    return im;
-}
-
-struct image *image_get(struct sim *s, const char *ref, struct image_wait **ret_wait,
-                        void (*done)(void *arg, struct image *im, const struct skl_error *err), void *arg, struct skl_error *err)
-{
-    *ret_wait = NULL;
-    (void)done;
-    (void)arg;
-    return image_open(s->opts.images_dir, ref, err);
-}
-
-void image_wait_cancel(struct image_wait *w)
-{
-    (void)w;
+    return image_open_dir(dir, name, err);
 }
 
 void image_unref(struct image *im)

@@ -8,6 +8,8 @@
 
 #include "simulator/sim.h"
 
+/* An image that lies unpacked in dir: rootfs/ and config.json. */
+struct image *image_open_dir(const char *dir, const char *name, struct skl_error *err);
 char *image_dir(const char *images_dir, const char *name); /* normal name; caller frees */
 
 /* unpack.c: extracts a tar (any of gzip, bzip2, xz, zstd) into the directory `root`, as an image layer: whiteouts remove what
@@ -24,6 +26,8 @@ struct layout {
     struct json_object *config; /* "config" of the image config; may be an empty object */
 };
 int layout_read(struct layout *l, const char *dir, struct skl_error *err);
+/* The one image of that manifest (or of that index, for this machine). */
+int layout_read_digest(struct layout *l, const char *dir, const char *digest, struct skl_error *err);
 void layout_fini(struct layout *l);
 
 int image_pull(const char *images_dir, const char *ref); /* import.c: an exit status */

@@ -159,6 +159,12 @@ int layout_read(struct layout *l, const char *dir, struct skl_error *err)
     return rc;
 }
 
+int layout_read_digest(struct layout *l, const char *dir, const char *digest, struct skl_error *err)
+{
+    memset(l, 0, sizeof(*l));
+    return read_manifest(l, dir, digest, 0, err);
+}
+
 void layout_fini(struct layout *l)
 {
     for (size_t i = 0; l->layers != NULL && l->layers[i] != NULL; i++)

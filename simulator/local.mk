@@ -1,7 +1,7 @@
 # simulator: Google's APIs on loopback. All but main.c is a library, for the tests.
 noinst_LIBRARIES += libskl_sim.a
 sim_sources = simulator/aip.c simulator/aip.h simulator/bundle.c simulator/companions.c simulator/deploy.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/functions_list.c \
-	simulator/guard.c simulator/iam.c simulator/images.c \
+	simulator/iam.c simulator/images.c \
 	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c \
 	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h \
 	simulator/persist.c simulator/process.c simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
@@ -15,6 +15,8 @@ sim_sources += simulator/redact.c simulator/logging/bind.c simulator/logging/ent
 	simulator/logging/regex_run.c simulator/logging/search.c simulator/logging/store.c simulator/logging/write.c
 sim_sources += simulator/auth/accounts.c simulator/auth/auth.h simulator/auth/endpoints.c simulator/auth/enforce.c simulator/auth/keys.c \
 	simulator/auth/metadata.c simulator/auth/tokens.c
+sim_sources += simulator/registry/api.c simulator/registry/blobs.c simulator/registry/image.c simulator/registry/manifests.c \
+	simulator/registry/registry.h simulator/registry/store.c
 libskl_sim_a_SOURCES = $(sim_sources)
 libskl_sim_a_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)
 

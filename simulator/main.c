@@ -104,8 +104,6 @@ static int start(struct sim *s, struct skl_error *err)
         warden_start(s->opts.state_dir, lock, s->opts.own_state_dir, err) < 0 || private_mounts(err) < 0)
         return -1;
     s->cgroups = cgroups_usable();
-    if (guard_start(s, err) < 0)
-        return -1;
     recover(s);
     s->loop = loop_new(err);
     if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)
@@ -156,7 +154,6 @@ int main(int argc, char **argv)
     } else {
         log_error("main", "%s", err.message);
     }
-    guard_stop();
     netns_pool_free(s.netns);
     log_store_fini(&s.logs);
     warden_stop();

@@ -1,5 +1,5 @@
 /*
- * simulator/recover.c - at start, and by the guard: ends and removes what a simulator that was killed left in this state directory, and makes the
+ * simulator/recover.c - at start: ends and removes what a simulator that was killed left in this state directory, and makes the
  * directories.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -35,9 +35,9 @@ static void crun_delete(struct sim *s, const char *id)
         (void)waitpid(pid, NULL, 0);
 }
 
-void recover_instances(struct sim *s)
+void recover(struct sim *s)
 {
-    CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, "instances");
+    CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, "instances"), *crun = fs_join(s->opts.state_dir, "crun");
     DIR *d = opendir(dir);
     size_t n = 0;
 
@@ -53,13 +53,6 @@ void recover_instances(struct sim *s)
         closedir(d);
     if (n > 0)
         log_info("recover", "removed %zu instances that a killed simulator had left", n);
-}
-
-void recover(struct sim *s)
-{
-    CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, "instances"), *crun = fs_join(s->opts.state_dir, "crun");
-
-    recover_instances(s);
     (void)fs_mkdir_p(dir, 0700, NULL);
     (void)fs_mkdir_p(crun, 0700, NULL);
 }

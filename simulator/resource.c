@@ -173,7 +173,7 @@ static void add_container(const struct function *f, struct json_object *fn, stru
     struct json_object *c = json_new_object(), *env, *resources, *limits, *ports = json_new_array(), *port = json_new_object();
     bool docker = str_eq(text_of(fn, "buildConfig.runtime", ""), "docker");
     const char *named = vars != NULL ? json_string_or(json_member(vars, "SOCKERLESS_IMAGE"), "") : "";
-    CLEANUP(free_p) char *built = xasprintf("%s-docker.pkg.dev/%s/gcf-artifacts/%s:version_%u", f->location, f->project, f->svc->id, f->svc->created + 1);
+    CLEANUP(free_p) char *built = xasprintf("gcf-artifacts/%s/%s/%s:version_%u", f->project, f->location, f->svc->id, f->svc->created + 1);
 
     json_add_string(c, "name", "worker");
     json_add_string(c, "image", docker ? named : built);

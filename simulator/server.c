@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "simulator/auth/auth.h"
+#include "simulator/registry/registry.h"
 #include "simulator/schema.h"
 #include "simulator/service.h"
 
@@ -23,7 +24,8 @@
 #define REPLY_MAX (64u * 1024 * 1024)
 
 static const struct sim_route *const tables[] = {functions_routes, functions_list_routes, operations_routes, logging_routes, run_routes,
-                                                 iam_routes, companions_routes, upload_routes, storage_routes, auth_routes, metadata_routes};
+                                                 iam_routes, companions_routes, upload_routes, storage_routes, auth_routes, metadata_routes, registry_routes, registry_blob_routes,
+                                                 registry_manifest_routes};
 
 /* ---- the request log ---- */
 
@@ -263,7 +265,7 @@ static void on_request(struct http_req *req, void *arg)
         return;
     }
     c->rpc = c->route->rpc;
-    if (auth_admits(c))
+    if (str_starts(c->rpc, "Registry") ? registry_admits(c) : auth_admits(c))
         strike(c);
 }
 

@@ -9,7 +9,7 @@
  *   operations.c long-running operations              upgrade.c   ... of WebSockets
  *   functions.c  the functions resource (service.h)   netns.c     network namespaces, made ahead
  *   run.c        Cloud Run's services, revisions      relay.c     the host's loopback for functions
- *   iam.c        policies of both                     guard.c     ends what a killed simulator leaves
+ *   iam.c        policies of both                     warden.c    ends what a killed simulator leaves
  *   companions.c locations, runtimes, small APIs      recover.c   ... and what that left
  *   logging/     Cloud Logging v2                     persist.c   resources in the state directory
  *
@@ -251,9 +251,6 @@ void instance_release(struct instance *in);     /* a request less; ends one whos
 void instances_stop_all(struct sim *s);
 int bundle_write(struct instance *in, struct skl_error *err); /* bundle.c */
 void recover(struct sim *s);                     /* recover.c */
-void recover_instances(struct sim *s);
-int guard_start(struct sim *s, struct skl_error *err); /* guard.c; before there are threads */
-void guard_stop(void);
 void instance_dir_clean(struct sim *s, const char *dir, const char *id);
 
 /* ---- invoke.c ---- */

@@ -50,34 +50,38 @@ printf 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Mark: here\r\nContent-L
 SERVE = ["sh", "-c", f"cat >/srv.sh <<'END'\n{SERVER}END\nchmod +x /srv.sh; exec nc -ll -p $PORT -e /srv.sh"]
 
 
-def inside(service):
-    """The processes of a service's instances: [pid]"""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+def namespace(pid):
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return None
+
+
+def instances(g, service):
+    """The PID namespaces of a service's instances."""
+    found, top = set(), os.path.join(g.state, "instances")
+    for name in os.listdir(top):
         try:
+            with open(os.path.join(top, name, "pid")) as f:
+                pid = f.read().strip()
             with open(f"/proc/{pid}/environ", "rb") as f:
                 if f"K_SERVICE={service}".encode() in f.read().split(b"\0"):
-                    found.append(int(pid))
+                    found.add(namespace(pid))
         except OSError:
             continue
-    return found
+    return found - {None, namespace("self")}
 
 
-def instances(service):
-    """How many instances of it run: PID namespaces other than ours."""
-    found = set()
-    for pid in inside(service):
-        try:
-            found.add(os.stat(f"/proc/{pid}/ns/pid").st_ino)
-        except OSError:
-            continue
-    return len(found - {os.stat("/proc/self/ns/pid").st_ino})
+def inside(g, service):
+    """All processes of a service's instances: [pid]"""
+    spaces = instances(g, service)
+    return [int(pid) for pid in filter(str.isdigit, os.listdir("/proc")) if namespace(pid) in spaces]
 
 
-def let_go(service, waiting):
+def let_go(g, service, waiting):
     """Ends the requests to /wait, however late they get there."""
     def over():
-        for pid in inside(service):
+        for pid in inside(g, service):
             if os.path.exists(f"/proc/{pid}/root/srv.sh"):  # it is in its own root already
                 with open(f"/proc/{pid}/root/tmp/go", "w"):
                     pass

@@ -194,11 +194,11 @@ def test_too_much_and_too_many(g):
         assert b" 413 " in s.recv(100)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(g.call, "GET", uri + "/wait") for _ in range(2)]
-        wait_until(lambda: instances("limited") == 1, "the instance to start")  # both requests are counted since long before
+        wait_until(lambda: len(instances(g, "limited")) == 1, "the instance to start")  # both requests are counted since long before
         a = g.call("GET", uri + "/third")
         assert a.status == 429 and b"no available instance" in a.body
         assert not any(w.done() for w in waiting)
-        let_go("limited", waiting)  # from outside: the instance is full
+        let_go(g, "limited", waiting)  # from outside: the instance is full
         assert [w.result().status for w in waiting] == [200, 200]
 
 
@@ -206,8 +206,8 @@ def test_more_instances_when_there_may_be(g):
     uri = g.serve("spread", scaling={"maxInstanceCount": 3}, maxInstanceRequestConcurrency=1)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(g.call, "GET", uri + "/wait") for _ in range(3)]
-        wait_until(lambda: instances("spread") == 3, "three instances")
-        let_go("spread", waiting)
+        wait_until(lambda: len(instances(g, "spread")) == 3, "three instances")
+        let_go(g, "spread", waiting)
         assert [w.result().status for w in waiting] == [200] * 3
 
 
@@ -215,7 +215,7 @@ def test_a_timeout_answers_and_leaves_the_process(g):
     uri = g.serve("slowly", timeout="1s", maxInstanceRequestConcurrency=5, scaling={"maxInstanceCount": 1})
     a = g.call("GET", uri + "/slow")
     assert a.status == 504 and b"upstream request timeout" in a.body
-    assert [p for p in skl.processes_with("sleep 1000") if p[1].startswith("sleep")]
+    assert len(inside(g, "slowly")) > 1
     assert g.call("GET", uri).status == 200
 
 
@@ -225,7 +225,7 @@ def test_a_deleted_service_gets_term_and_then_kill(g, tmp_path):
     g.call("GET", op["response"]["uri"])
 
     def left():
-        return [p for p in skl.processes_with(": stubborn") if p[1].startswith("sh ")]
+        return inside(g, "stubborn")
 
     assert left()
     began = time.monotonic()
@@ -241,11 +241,11 @@ def test_the_old_revision_finishes_what_it_began(g):
     uri = g.serve("rolling", maxInstanceRequestConcurrency=5)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         old = pool.submit(g.call, "GET", uri + "/wait")
-        wait_until(lambda: len(inside("rolling")) > 1, "the request to be there")
+        wait_until(lambda: len(inside(g, "rolling")) > 1, "the request to be there")
         service = g.ok("GET", f"{g.services}/rolling")
         patched(g, "rolling", image_patch(service, "busybox", env=[{"name": "NEW", "value": "yes"}]))
         assert b"NEW=yes" in g.call("GET", uri).body and not old.done()
-        let_go("rolling", [old])
+        let_go(g, "rolling", [old])
         assert old.result().status == 200 and b"NEW=yes" not in old.result().body
 
 
@@ -338,7 +338,7 @@ def test_a_killed_simulator_leaves_nothing(images):
         assert [g.call("GET", uri).status for uri in uris] == [200] * 4
         instances = os.path.join(g.state, "instances")
         assert len(os.listdir(instances)) == 4
-        mine = [pid for i in range(4) for pid in inside(f"left-{i}")]
+        mine = [pid for i in range(4) for pid in inside(g, f"left-{i}")]
         g.process.send_signal(signal.SIGKILL)
         g.process.wait(skl.TIMEOUT)
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in mine), "its containers to end")
