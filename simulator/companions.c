@@ -163,6 +163,19 @@ static void handle_project(struct sim_call *c)
     call_json(c, 200, o);
 }
 
+/* Who may do what in a project: its build account builds, as Google has arranged it in projects that are set up for functions. */
+static void handle_project_policy(struct sim_call *c)
+{
+    struct json_object *o = json_new_object(), *binding = json_new_object();
+
+    json_add_i64(o, "version", 1);
+    json_add_string(o, "etag", "BwXsimulator=");
+    json_add_string(binding, "role", "roles/cloudbuild.builds.builder");
+    json_push_string(json_add_array(binding, "members"), "serviceAccount:" SIM_PROJECT_NUMBER "-compute@developer.gserviceaccount.com");
+    json_push(json_add_array(o, "bindings"), binding);
+    call_json(c, 200, o);
+}
+
 /* cloudbuild */
 static void handle_build_account(struct sim_call *c)
 {
@@ -193,5 +206,6 @@ const struct sim_route companions_routes[] = {
     {"GET", "/v1" LOCATION "/defaultServiceAccount", "GetDefaultServiceAccount", handle_build_account, false},
     {"GET", "/v1/projects/{project}/services/{api}", "GetServiceUsage", handle_service_usage, false},
     {"GET", "/v1/projects/{project}", "GetProject", handle_project, false},
+    {"POST", "/v1/projects/{project}:getIamPolicy", "GetProjectIamPolicy", handle_project_policy, false},
     {NULL, NULL, NULL, NULL, false},
 };

@@ -22,7 +22,7 @@
 
 #define NOT_BUILT "The simulator does not build sources: this function answers 503 until an image is put under its Cloud Run service."
 
-enum step { STEP_ARTIFACTS, STEP_BUILD, STEP_SERVICE, STEP_IMAGE, STEP_END };
+enum step { STEP_BUILD, STEP_SERVICE, STEP_IMAGE, STEP_END };
 
 struct deploy {
     struct sim *sim;
@@ -254,10 +254,6 @@ static void advance(struct deploy *d)
 {
     for (;;) {
         switch (d->step) {
-        case STEP_ARTIFACTS:
-            operation_stage(d->op, "ARTIFACT_REGISTRY", "COMPLETE");
-            d->step++;
-            break;
         case STEP_BUILD:
             operation_stage(d->op, "BUILD", "IN_PROGRESS");
             if (!delay(d, d->sim->opts.build_delay))
@@ -303,7 +299,7 @@ struct operation *deploy_function(struct function *f, bool create, int fail_code
     const char *build = NULL;
     struct operation *op = operation_new(f->sim, f->project, f->location, f->name, create ? "create" : "update",
                                          create ? "CREATE_FUNCTION" : "UPDATE_FUNCTION", json_dup(f->next));
-    struct deploy *d = deploy_new(f->svc, f, op, STEP_ARTIFACTS, fail_code);
+    struct deploy *d = deploy_new(f->svc, f, op, STEP_BUILD, fail_code);
 
     d->create = create;
     f->state = FUNCTION_DEPLOYING;

@@ -85,13 +85,14 @@ static struct operation *add(struct sim *s, char *name)
     return op;
 }
 
+/* No ARTIFACT_REGISTRY: gcloud adds that one itself, and fails when it finds it in the list. */
 static void add_stages(struct operation *op, struct json_object *meta, const char *verb)
 {
-    static const char *const names[] = {"ARTIFACT_REGISTRY", "BUILD", "SERVICE"};
+    static const char *const names[] = {"BUILD", "SERVICE"};
     bool deleting = str_eq(verb, "delete");
     struct json_object *stages = json_add_array(meta, "stages");
 
-    for (size_t i = deleting ? 2 : 0; i < ARRAY_LEN(names); i++) {
+    for (size_t i = deleting ? 1 : 0; i < ARRAY_LEN(names); i++) {
         struct json_object *st = json_new_object();
         json_add_string(st, "name", names[i]);
         json_add_string(st, "state", "NOT_STARTED");
@@ -197,7 +198,7 @@ void operation_stage(struct operation *op, const char *name, const char *state)
 
 void operation_build(struct operation *op, const char *build)
 {
-    struct json_object *st = json_object_array_length(op->stages) > 1 ? json_object_array_get_idx(op->stages, 1) : NULL;
+    struct json_object *st = json_object_array_length(op->stages) > 1 ? json_object_array_get_idx(op->stages, 0) : NULL;
 
     if (st == NULL)
         return;

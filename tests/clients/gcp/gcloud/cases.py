@@ -129,6 +129,69 @@ def functions_call():
         assert '"exit_code":0' in out.replace(" ", ""), out
 
 
+DEPLOY = ["--gen2", f"--region={REGION}", "--entry-point=x", "--trigger-http", "--no-allow-unauthenticated"]
+
+
+def deploy(name, *args, **kw):
+    return gcloud("functions", "deploy", name, *DEPLOY, *args, **kw)
+
+
+@case
+def functions_deploy_redeploy():
+    """The docker runtime, as far as gcloud takes a runtime that is not Google's: with a source that is there already."""
+    process = base64.b64encode(json.dumps({"argv": ["sh", "-c", "echo $WORD"]}).encode()).decode()
+    source = ["--runtime=docker", "--source=gs://any-bucket/any.zip"]
+    deploy("shipped", *source, f"--set-env-vars=SOCKERLESS_IMAGE=busybox,WORD=first,SOCKERLESS_PROCESS={process}", "--memory=512Mi", "--timeout=90s", "--update-labels=team=red")
+    f = read("functions", "describe", "shipped", "--gen2", f"--region={REGION}")
+    assert f["state"] == "ACTIVE" and f["labels"] == {"deployment-tool": "cli-gcloud", "team": "red"}, f
+    assert f["serviceConfig"]["availableMemory"] == "512Mi" and f["serviceConfig"]["timeoutSeconds"] == 90
+    gcloud("functions", "call", "shipped", "--gen2", f"--region={REGION}")
+    deploy("shipped", *source, "--update-env-vars=WORD=second", "--timeout=120s")
+    f = read("functions", "describe", "shipped", "--gen2", f"--region={REGION}")
+    assert f["serviceConfig"]["timeoutSeconds"] == 120 and f["serviceConfig"]["environmentVariables"]["WORD"] == "second" and f["labels"]["team"] == "red"
+    gcloud("functions", "call", "shipped", "--gen2", f"--region={REGION}")
+    words = 'resource.labels.service_name="shipped" AND log_id("run.googleapis.com/stdout")'
+    until(lambda: [e["textPayload"] for e in read("logging", "read", words, "--order=asc")] == ["first", "second"], "both words")
+    gcloud("functions", "delete", "shipped", "--gen2", f"--region={REGION}", "--quiet")
+
+
+@case
+def functions_deploy_from_a_folder():
+    """A source of the user's is uploaded and kept; the simulator builds nothing, so such a function is there and can't be called."""
+    folder = os.path.join(os.environ["HOME"], "source")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "index.js"), "w") as f:
+        f.write("exports.x = (req, res) => res.send('hi');\n")
+    with open(os.path.join(folder, "package.json"), "w") as f:
+        f.write("{}\n")
+    deploy("folder", "--runtime=nodejs22", f"--source={folder}")
+    f = read("functions", "describe", "folder", "--gen2", f"--region={REGION}")
+    assert f["state"] == "ACTIVE" and f["buildConfig"]["runtime"] == "nodejs22" and f["buildConfig"]["source"]["storageSource"]["object"].endswith(".zip")
+    gcloud("functions", "delete", "folder", "--gen2", f"--region={REGION}", "--quiet")
+
+
+@case
+def functions_deploy_what_is_none():
+    text = deploy("unbuilt", "--runtime=cobol60", "--source=gs://any/x.zip", code=1)
+    assert "cobol60" in text, text
+
+
+@case
+def functions_runtimes_and_regions():
+    assert "nodejs22" in gcloud("functions", "runtimes", "list", f"--region={REGION}")
+    assert REGION in gcloud("functions", "regions", "list")
+
+
+@case
+def functions_invoker_policy():
+    with Function("guarded", "true"):
+        where = ["guarded", f"--region={REGION}"]
+        gcloud("functions", "add-invoker-policy-binding", *where, "--member=user:ann@example.com")
+        policy = read("functions", "get-iam-policy", "guarded", "--gen2", f"--region={REGION}")
+        assert isinstance(policy, dict)
+        gcloud("functions", "remove-invoker-policy-binding", *where, "--member=user:ann@example.com")
+
+
 main(subprocess.run(["gcloud", "--version"], capture_output=True, text=True, timeout=TIMEOUT, env=ENV).stdout.split("\n")[0].rpartition(" ")[2], {
     "functions deploy --source=DIR --runtime=docker": "gcloud itself has no such runtime and ends with a KeyError before it asks; --source=gs://… works",
     "logging tail": "gRPC alone; the simulator speaks REST"})
