@@ -139,6 +139,35 @@ def test_each_number_once_and_in_order(through, bad):
     d.api.remove(sleeper)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("bad", ["cut every three seconds", "stalled for 70 s", "delayed by 300 ms"])
+def test_sixty_numbers_in_a_minute(through, bad):
+    """As a person would see it: longer than both ends' patience (62.5 s), through attach, exec and logs; and the exit code arrives."""
+    proxy = Proxy(cut=3 if bad.startswith("cut") else None, delay=0.3 if bad.startswith("delayed") else 0)
+    d = through(proxy)
+    script = "for i in $(seq 1 60); do echo $i; sleep 1; done; exit 42"
+    main, sleeper = d.api.create(Cmd=["sh", "-c", script]), d.api.create(Cmd=["sleep", "1000"])
+    c = d.api.hijack("POST", f"/containers/{main}/attach?stream=1&stdout=1&stderr=1", timeout=200)
+    d.api.start(main)
+    d.api.start(sleeper)
+    eid = d.api.post(f"/containers/{sleeper}/exec", {"Cmd": ["sh", "-c", script], "AttachStdout": True}).json["Id"]
+    e = d.api.hijack("POST", f"/exec/{eid}/start", {}, timeout=200)
+    followed = d.api.open("GET", f"/containers/{main}/logs?stdout=1&follow=1", timeout=200)
+    if bad.startswith("stalled"):
+        assert c.frame() == (1, b"1\n")
+        proxy.stalled = True
+        time.sleep(70)
+        proxy.stalled = False
+    frames = demux(c.frames())[1]
+    assert (b"1\n" if bad.startswith("stalled") else b"") + frames == numbers(60)
+    state = d.api.inspect(main)["State"]
+    assert state["ExitCode"] == 42 and not state["Running"]
+    assert demux(e.frames())[1] == numbers(60) and d.api.get(f"/exec/{eid}/json").json["ExitCode"] == 42
+    assert strip(followed.read()) == numbers(60) == strip(d.api.get(f"/containers/{main}/logs?stdout=1").body)
+    d.api.remove(main)
+    d.api.remove(sleeper)
+
+
 def strip(data):
     out, at = [], 0
     while at < len(data):
