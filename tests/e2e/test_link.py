@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 
 import skl
 from dockerapi import demux, wait_until
+from test_skeleton import names_container
 
 
 class Proxy:
@@ -226,6 +228,32 @@ def test_exit_while_the_link_is_down(through):
     proxy.stalled = False
     assert demux(c.frames())[1] == b"bye\n" and d.api.wait(cid) == 7
     d.api.remove(cid)
+
+
+# ---- the platform ends an instance ----
+def agent_of(cid):
+    (pid,) = [pid for pid, _ in skl.processes_with("/.sockerless/agent") if names_container(pid, cid)]
+    return pid
+
+
+@pytest.mark.parametrize("script,code,said", [
+    ("trap 'echo bye; exit 9' TERM; echo here; while :; do sleep 0.1; done", 9, b"here\nbye\n"),
+    ("trap 'head -c 3000000 /dev/zero; exit 7' TERM; echo here; while :; do sleep 0.1; done", 7, b"here\n" + bytes(3_000_000)),
+    ("echo here; exec sleep 1000", 143, b"here\n"), ("trap '' TERM; echo here; while :; do sleep 0.1; done", 137, b"here\n")], ids=["trap", "much", "none", "ignored"])
+def test_the_platform_s_term(daemon, api, script, code, said):
+    """Ten seconds of grace: the process gets the signal, its last words and its own code arrive, an exec is ended with it."""
+    cid = api.create(Cmd=["sh", "-c", script])
+    c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1&stderr=1")
+    api.start(cid)
+    first = c.frame()[1]
+    eid = api.post(f"/containers/{cid}/exec", {"Cmd": ["sleep", "1000"], "AttachStdout": True}).json["Id"]
+    e = api.hijack("POST", f"/exec/{eid}/start", {})
+    os.kill(agent_of(cid), signal.SIGTERM)
+    assert first + demux(c.frames())[1] == said
+    assert api.wait(cid) == code and e.rest() == b""
+    assert not api.get(f"/exec/{eid}/json").json["Running"]
+    wait_until(lambda: api.post(f"/containers/{cid}/start").status == 204, "a new instance")  # the platform did not know that this one goes
+    api.remove(cid)
 
 
 # ---- agents that are none ----
