@@ -117,6 +117,11 @@ static void runner_prepare(void *ctx, struct container *c)
     peer_prepare(ctx, c);
 }
 
+static int runner_publish(void *ctx, struct container *c, struct skl_error *err)
+{
+    return publish_open(peer_get(ctx, c->id), c, err);
+}
+
 static void runner_start(void *ctx, struct container *c,
                          void (*done)(void *arg, const struct skl_error *err, int exit_code), void *arg)
 {
@@ -225,6 +230,7 @@ static void runner_forget(void *ctx, struct container *c)
 
 static const struct runner_ops runner = {
     .prepare = runner_prepare,
+    .publish = runner_publish,
     .start = runner_start,
     .start_abort = runner_start_abort,
     .release = runner_release,

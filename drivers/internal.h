@@ -12,6 +12,7 @@
  *   archive.c    files: through the agent or the staging area
  *   capture.c    files that are kept when a run ends
  *   volumes.c    what volumes hold, from run to run
+ *   publish.c    published ports; tunnel.c: what connects to them
  *   synthetic.c  what is answered for a container without an agent
  *
  * Lifetime: a peer lives while it is expected, connected or has waiters; `c` is NULL once released, so a container
@@ -107,6 +108,9 @@ struct peer {
     bool volumes_kept;
     struct list execs;
     struct list uploads;
+    struct list listeners;    /* published ports */
+    struct list tunnels;      /* what is connected to them */
+    unsigned n_tunnels;
     struct soon unref;        /* checks whether the peer may go */
 };
 
@@ -248,6 +252,11 @@ void volumes_abandon(struct peer *p);
 /* A tar for c->mounts[mount], which the caller closes. -1: there is none, or, with err->kind set, an error. */
 int volume_tar_open(struct chain *ch, const struct container *c, size_t mount, struct skl_error *err);
 void volume_tar_forget(struct chain *ch, const char *name);
+
+/* ---- publish.c ---- */
+int publish_open(struct peer *p, struct container *c, struct skl_error *err); /* runner_ops.publish */
+void publish_close(struct peer *p);
+void publish_room(struct peer *p);                            /* tunnels_full() no longer holds */
 
 /* ---- capture.c ---- */
 /* The process of p's run has exited: keeps what agent.capture-paths names, then lets the agent go. false: there is nothing to do. */

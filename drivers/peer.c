@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "drivers/internal.h"
+#include "drivers/tunnel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ struct peer *peer_get(struct chain *ch, const char *id)
     list_init(&p->waiters);
     list_init(&p->execs);
     list_init(&p->uploads);
+    list_init(&p->listeners);
+    list_init(&p->tunnels);
     soon_init(&p->unref, on_unref, p);
     p->scan = xcalloc(1, sizeof(*p->scan));
     HASH_ADD_STR(ch->peers, id, p);
@@ -49,6 +52,8 @@ struct peer *peer_get(struct chain *ch, const char *id)
 static void peer_free(struct peer *p)
 {
     HASH_DEL(p->ch->peers, p);
+    publish_close(p);
+    tunnels_close(p);
     soon_cancel(&p->unref);
     volumes_abandon(p);
     input_free(p->input);
@@ -62,7 +67,7 @@ static void on_unref(void *arg)
     struct peer *p = arg;
 
     if (!p->expected && !p->conn && !p->start && !p->input && !p->capture && list_empty(&p->waiters) && list_empty(&p->execs) &&
-        list_empty(&p->uploads))
+        list_empty(&p->uploads) && list_empty(&p->tunnels))
         peer_free(p);
 }
 
@@ -354,6 +359,7 @@ void peer_release(struct chain *ch, struct container *c, bool keep_files)
     error_set(&why, SKL_ERR_CONFLICT, "container %s is not running", p->id);
     p->expected = false;
     volumes_abandon(p);
+    publish_close(p);
     p->c = NULL;
     if (p->start)
         start_abort(p, &why);

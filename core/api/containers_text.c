@@ -13,9 +13,8 @@
 #include "base/str.h"
 #include "json/json.h"
 #include "state/network.h"
+#include "state/ports.h"
 
-#define EPHEMERAL_FIRST 32768u
-#define EPHEMERAL_COUNT 28232u
 
 /* "Up 5 minutes (healthy)", "Exited (0) 3 seconds ago": reference 2.8.6. */
 void container_status_text(const struct container *c, int64_t now, struct buf *out)
@@ -53,67 +52,34 @@ void container_status_text(const struct container *c, int64_t now, struct buf *o
 
 /* ---- ports ---- */
 
-/* A published port without a number of its own keeps one for the container's life: drawn from its ID. Function
- * containers' ports are recorded, not reachable (mission: "Port bindings"). */
-static unsigned ephemeral(const struct container *c, const char *port)
-{
-    uint32_t h = 2166136261u;
-
-    for (const char *p = c->id; *p != '\0'; p++)
-        h = (h ^ (unsigned char)*p) * 16777619u;
-    for (const char *p = port; *p != '\0'; p++)
-        h = (h ^ (unsigned char)*p) * 16777619u;
-    return EPHEMERAL_FIRST + h % EPHEMERAL_COUNT;
-}
-
-static void binding_text(const struct container *c, const char *port, struct json_object *b, char ip[64], char host_port[16])
-{
-    const char *given = json_string_or(json_member(b, "HostPort"), ""), *host_ip = json_string_or(json_member(b, "HostIp"), "");
-
-    snprintf(ip, 64, "%s", host_ip[0] != '\0' ? host_ip : "0.0.0.0");
-    if (given[0] != '\0' && !str_eq(given, "0"))
-        snprintf(host_port, 16, "%.*s", (int)strcspn(given, "-"), given);
-    else
-        snprintf(host_port, 16, "%u", ephemeral(c, port));
-}
-
-static bool all_published(struct json_object *host)
-{
-    struct json_object *v = json_member(host, "PublishAllPorts");
-
-    return v != NULL && json_object_get_boolean(v);
-}
-
 /* fn for each binding, and once with host_port NULL for a port that is exposed alone. */
 void container_each_port(const struct container *c, void (*fn)(void *arg, const char *port, const char *ip, const char *host_port),
                          void *arg)
 {
+    const struct port_binding *list;
+    struct port_binding *own;
+    size_t n = container_ports(c, &list, &own);
     JSON_CLEANUP struct json_object *config = container_config(c);
-    JSON_CLEANUP struct json_object *host = container_host_config(c);
-    struct json_object *exposed = json_member(config, "ExposedPorts"), *bindings = json_member(host, "PortBindings");
-    char ip[64], host_port[16];
+    struct json_object *exposed = json_member(config, "ExposedPorts");
 
-    if (bindings != NULL) {
-        json_object_object_foreach(bindings, port, list) {
-            for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
-                binding_text(c, port, json_object_array_get_idx(list, i), ip, host_port);
-                fn(arg, port, ip, host_port);
-            }
+    for (size_t i = 0; i < n; i++) {
+        char host_port[8];
+
+        snprintf(host_port, sizeof(host_port), "%u", list[i].host_port);
+        fn(arg, list[i].port, list[i].ip, host_port);
+    }
+    if (exposed != NULL) {
+        json_object_object_foreach(exposed, port, v) {
+            bool published = false;
+
+            (void)v;
+            for (size_t i = 0; i < n; i++)
+                published |= str_eq(list[i].port, port);
+            if (!published)
+                fn(arg, port, NULL, NULL);
         }
     }
-    if (exposed == NULL)
-        return;
-    json_object_object_foreach(exposed, port, v) {
-        (void)v;
-        if (bindings != NULL && json_member(bindings, port) != NULL)
-            continue;
-        if (all_published(host)) {
-            binding_text(c, port, NULL, ip, host_port);
-            fn(arg, port, ip, host_port);
-        } else {
-            fn(arg, port, NULL, NULL);
-        }
-    }
+    free(own);
 }
 
 struct ports_map {

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "daemon/config.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@
 #include "base/str.h"
 #include "json/json.h"
 
-enum config_type { TYPE_STRING, TYPE_BOOL, TYPE_DURATION, TYPE_SIZE, TYPE_STRINGS, TYPE_CHOICE };
+enum config_type { TYPE_STRING, TYPE_ADDRESS, TYPE_BOOL, TYPE_DURATION, TYPE_SIZE, TYPE_STRINGS, TYPE_CHOICE };
 
 struct config_key {
     const char *path; /* in the file; "agent.listen" is a member of "agent" */
@@ -57,6 +58,7 @@ static const struct config_key keys[] = {
     {"group", "group", 'G', NULL, TYPE_STRING, AT(group), "docker", NULL, false, "NAME",
      "group of unix sockets, if it exists"},
     {"pidfile", "pidfile", 'p', NULL, TYPE_STRING, AT(pidfile), "", NULL, false, "FILE", "write the process ID here"},
+    {"ip", "ip", 0, NULL, TYPE_ADDRESS, AT(ip), "0.0.0.0", NULL, false, "ADDR", "where published ports listen that name no address"},
     {"tls", "tls", 0, NULL, TYPE_BOOL, AT(tls), "false", NULL, false, NULL, "use TLS on tcp:// hosts"},
     {"tlsverify", "tlsverify", 0, NULL, TYPE_BOOL, AT(tlsverify), "false", NULL, false, NULL,
      "use TLS and demand a client certificate"},
@@ -165,6 +167,8 @@ static int parse_bool(const char *v, bool *ret)
 /* A value given as text. For a list it is one more element. */
 static int set_text(struct config *c, const struct config_key *k, const char *v, struct skl_error *err)
 {
+    unsigned char address[sizeof(struct in6_addr)];
+
     switch (k->type) {
     case TYPE_BOOL:
         if (parse_bool(v, slot(c, k)) < 0)
@@ -183,8 +187,11 @@ static int set_text(struct config *c, const struct config_key *k, const char *v,
     case TYPE_CHOICE:
         if (!is_choice(k->choices, v))
             return error_set(err, SKL_ERR_INVALID, "\"%s\" is not one of %s", v, k->choices);
-        set_string(c, k, v);
-        return 0;
+        break;
+    case TYPE_ADDRESS:
+        if (inet_pton(AF_INET, v, address) != 1 && inet_pton(AF_INET6, v, address) != 1)
+            return error_set(err, SKL_ERR_INVALID, "\"%s\" is not an IP address", v);
+        break;
     case TYPE_STRING:
         break;
     }
@@ -262,7 +269,7 @@ void config_fini(struct config *c)
     for (size_t i = 0; i < N_KEYS; i++) {
         if (keys[i].type == TYPE_STRINGS)
             free_strings(*(char ***)slot(c, &keys[i]));
-        else if (keys[i].type == TYPE_STRING || keys[i].type == TYPE_CHOICE)
+        else if (keys[i].type == TYPE_STRING || keys[i].type == TYPE_ADDRESS || keys[i].type == TYPE_CHOICE)
             free(*(char **)slot(c, &keys[i]));
     }
     json_put_p(&c->drivers);
@@ -639,6 +646,7 @@ static bool same_value(struct config *a, struct config *b, const struct config_k
     case TYPE_STRINGS:
         return same_strings(*(char ***)slot(a, k), *(char ***)slot(b, k));
     case TYPE_STRING:
+    case TYPE_ADDRESS:
     case TYPE_CHOICE:
         break;
     }

@@ -41,6 +41,7 @@ struct config {
     char **capture_paths;
     int64_t capture_limit;
     int64_t volume_limit;
+    char *ip;
     char *agent_ca_file; /* "": agents trust the CAs of their image */
     char *agent_tls_cert, *agent_tls_key; /* "": the agents' listener speaks plain HTTP (behind a load balancer) */
     char *resolve;      /* synthetic | registry */

@@ -314,6 +314,7 @@ static int open_engine(struct skl_daemon *d, struct skl_error *err)
     struct engine_opts opts = {
         .loop = d->loop,
         .state_dir = c->state_dir,
+        .publish_ip = c->ip,
         .agent_connect_timeout_ns = c->connect_timeout,
         .driver_timeout_ns = c->driver_timeout,
     };

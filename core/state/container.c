@@ -112,6 +112,7 @@ static void container_free(struct container *c)
     free(c->platform);
     free(c->config);
     free(c->host_config);
+    free(c->ports);
     free(c->hostname);
     free(c->user);
     free(c->working_dir);

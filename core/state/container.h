@@ -130,6 +130,8 @@ struct container {
     size_t n_mounts;
     struct endpoint **endpoints; /* state/network.h */
     size_t n_endpoints;
+    struct port_binding *ports;  /* of the run that is on (state/ports.h); NULL: none are listened on */
+    size_t n_ports;
 
     /* state */
     enum container_status status;

@@ -188,6 +188,7 @@ static void init(struct engine *e, const struct engine_opts *opts)
 {
     e->loop = opts->loop;
     e->state_dir = xstrdup(opts->state_dir);
+    e->publish_ip = xstrdup(str_empty(opts->publish_ip) ? "0.0.0.0" : opts->publish_ip);
     e->callback_url = str_empty(opts->callback_url) ? NULL : xstrdup(opts->callback_url);
     e->agent_ca = str_empty(opts->agent_ca) ? NULL : xstrdup(opts->agent_ca);
     e->connect_timeout = opts->agent_connect_timeout_ns > 0 ? opts->agent_connect_timeout_ns : CONNECT_TIMEOUT_DEFAULT;
@@ -255,6 +256,7 @@ void engine_close(struct engine *e)
         close(e->lock_fd);
     free(e->default_driver);
     free(e->agent_ca);
+    free(e->publish_ip);
     free(e->callback_url);
     free(e->state_dir);
     free(e);

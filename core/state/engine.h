@@ -57,6 +57,7 @@ struct engine_opts {
     const char *state_dir;            /* made if missing, mode 0700 */
     const char *callback_url;         /* NULL or "": containers have no agent */
     const char *agent_ca;             /* PEM that agents trust for the callback URL; NULL or "": their image's */
+    const char *publish_ip;           /* where published ports listen that name no address; NULL or "": 0.0.0.0 */
     int64_t agent_connect_timeout_ns; /* 0: 60 s */
     int64_t agent_lost_ns;            /* 0: ENGINE_AGENT_LOST_NS */
     int64_t start_patience_ns;        /* 0: ENGINE_START_PATIENCE_NS */

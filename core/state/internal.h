@@ -55,6 +55,7 @@ struct engine {
     char *state_dir;
     char *callback_url; /* NULL: none */
     char *agent_ca;     /* PEM, or NULL */
+    char *publish_ip;
     int64_t connect_timeout, agent_lost, start_patience, driver_timeout;
     struct log_limits log_limits;
     int lock_fd;

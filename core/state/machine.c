@@ -194,10 +194,13 @@ static void begin_run(struct machine *m, struct plugin *p)
     struct container *c = m->c;
     struct engine *e = c->engine;
     struct skl_start_req req = {.size = sizeof(req)};
+    struct skl_error err;
     struct view view;
 
-    if (container_has_agent(c))
-        e->runner->prepare(e->runner_ctx, c);
+    if (run_prepare(c, &err) < 0) {
+        start_failed(m, &err, 128);
+        return;
+    }
     container_ref(c); /* until on_driver_started() */
     view_init(&view, c);
     req.container = &view.c;
@@ -332,7 +335,6 @@ void machine_start_abort(struct machine *m, int kind, const char *why)
 static void start_failed(struct machine *m, const struct skl_error *err, int exit_code)
 {
     struct container *c = m->c;
-    struct engine *e = c->engine;
     bool was_restarting = c->status == CONTAINER_RESTARTING;
     struct skl_error why = m->abort != NULL ? *m->abort : *err; /* what asked for it, not how the parts put it */
     bool again = was_restarting && list_empty(&m->ops) && why.kind != SKL_ERR_INVALID && restart_wanted(c, exit_code);
@@ -347,8 +349,7 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     machine_save(m);
     if (m->open_run != 0)
         machine_kill_invocation(c, c->run, SIGKILL);
-    if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c, false);
+    run_release(c, false);
     log_run_end(c->log);
     if (was_restarting && !again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
@@ -413,7 +414,6 @@ static bool has_op(const struct machine *m, enum op_kind kind)
 void machine_run_end(struct machine *m, const struct run_result *r)
 {
     struct container *c = m->c;
-    struct engine *e = c->engine;
     bool removing = has_op(m, OP_REMOVE);
     bool by_hand = has_op(m, OP_RESTART);
     bool again = !removing && !by_hand && restart_wanted(c, r->code);
@@ -440,8 +440,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     waiters_wake(c, WAIT_NEXT_EXIT, c->exit_code, NULL);
     if (!again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
-    if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c, keep_files);
+    run_release(c, keep_files);
     log_run_end(c->log);
     ops_run_ended(m);
     if (again)
@@ -681,7 +680,8 @@ void machine_resume(struct container *c)
     }
     if (machine_driver(c) != NULL)
         plugin_run_adopt(machine_driver(c), c->id, c->run);
-    e->runner->prepare(e->runner_ctx, c);
+    if (run_prepare(c, &err) < 0)
+        log_error("state", "container %.12s: %s", c->id, err.message);
     timer_start(&m->lost_timer, e->agent_lost);
     health_started(c);
     loop_soon(e->loop, &m->check_soon); /* the exit may have been captured already */

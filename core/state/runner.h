@@ -47,6 +47,9 @@ struct runner_ops {
     /* The pending start ends with the given error (through its done). */
     void (*start_abort)(void *ctx, struct container *c, const struct skl_error *err);
     /* keep_files: the process has exited and the container stays as it is: its files will be asked for. */
+    /* After prepare(): opens the host ports of c->ports, whose host_port it sets. -1: one can't be had; none is open. They close at
+     * release(). */
+    int (*publish)(void *ctx, struct container *c, struct skl_error *err);
     void (*release)(void *ctx, struct container *c, bool keep_files);
     /* A new run waits for the end of the last one's invocation: what holds that up is cut short. */
     void (*hurry)(void *ctx, struct container *c);

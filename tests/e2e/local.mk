@@ -46,6 +46,7 @@ e2e_files += tests/e2e/test_transcripts.py tests/transcripts/README.md \
 	tests/transcripts/image.txt tests/transcripts/logs.txt tests/transcripts/network.txt tests/transcripts/run.txt \
 	tests/transcripts/system.txt tests/transcripts/volume.txt
 e2e_files += tests/e2e/test_volumes_follow.py
+e2e_files += tests/e2e/test_publish.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_registry.py
 e2e_files += tests/e2e/test_runner_gitlab.py

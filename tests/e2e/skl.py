@@ -167,7 +167,7 @@ class Daemon:
 
     def command(self):
         argv = [self.program or program("sockerlessd"), "--host", self.host, "--state-dir", self.state, "--driver-dir",
-                os.path.join(BUILD, "plugins"), "--log-level", "debug"]
+                os.path.join(BUILD, "plugins"), "--log-level", "debug", "--ip", "127.0.0.1"]
         if self.simulator:
             argv += ["--simulator", "--simulator-images", self.images]
         if self.config:

@@ -141,6 +141,8 @@ static void test_errors_say_where(void)
     expect_error("{}", (const char *const[]){"SOCKERLESS_LOG_LEVEL=x", NULL}, NULL,
                  "environment variable SOCKERLESS_LOG_LEVEL: \"x\" is not one of");
     expect_error("{}", NULL, (const char *const[]){"--log-level", "x", NULL}, "flag --log-level: \"x\" is not one of");
+    expect_error("{}", NULL, (const char *const[]){"--ip", "localhost", NULL}, "flag --ip: \"localhost\" is not an IP address");
+    expect_error("{\"ip\":\"1.2.3\"}", NULL, NULL, "c.json: \"ip\": \"1.2.3\" is not an IP address");
     expect_error("{}", NULL, (const char *const[]){"--nope", NULL}, "unknown flag --nope");
     expect_error("{}", NULL, (const char *const[]){"-x", NULL}, "unknown flag -x");
     expect_error("{}", NULL, (const char *const[]){"--driver", NULL}, "needs a value");

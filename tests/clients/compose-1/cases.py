@@ -119,7 +119,7 @@ if not V1:
 
 @case
 def top_port_images():
-    assert "sleep" in compose("top", "web") and compose("port", "web", "80").strip() == "0.0.0.0:8080" and "busybox" in compose("images")
+    assert "sleep" in compose("top", "web") and compose("port", "web", "80").strip() == "127.0.0.1:8080" and "busybox" in compose("images")
 
 
 @case

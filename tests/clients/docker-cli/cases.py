@@ -183,8 +183,8 @@ def ps_filters_and_formats():
     assert names("--filter", "label=cli", "--filter", "status=exited") == names("--filter", "label=cli", "--filter", "exited=3") == ["cli-p2"]
     assert names("--filter", "name=cli-p", "--filter", "publish=80") == ["cli-p1"] and names("--filter", "name=^cli-p2$") == ["cli-p2"]
     assert names("--filter", "label=cli", "--filter", "ancestor=busybox", "--filter", "before=cli-p2") == ["cli-p1"]
-    assert "0.0.0.0:8123->80/tcp" in docker("ps", "--format", "{{.Ports}}", "--filter", "name=cli-p1")
-    assert "0.0.0.0:8123" in docker("port", "cli-p1") and docker("ps", "-q", "--no-trunc", "-l").strip() == docker("inspect", "-f", "{{.Id}}", "cli-p2").strip()
+    assert "127.0.0.1:8123->80/tcp" in docker("ps", "--format", "{{.Ports}}", "--filter", "name=cli-p1")
+    assert "127.0.0.1:8123" in docker("port", "cli-p1") and docker("ps", "-q", "--no-trunc", "-l").strip() == docker("inspect", "-f", "{{.Id}}", "cli-p2").strip()
     assert "invalid filter" in error("ps", "--filter", "nosuch=1")
     docker("rm", "-f", "cli-p1", "cli-p2")
 

@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import hashlib
 import io
+import socket
 import tarfile
 import threading
 
@@ -305,10 +306,12 @@ def test_networks_and_volumes_are_bookkeeping(house):
     assert (net.status, vol.status) == (201, 201)
     assert asked() == before
     cid = house.running(HostConfig={"NetworkMode": f"net-{house.name}", "Binds": [f"vol-{house.name}:/data"],
-                                    "PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}, ExposedPorts={"80/tcp": {}})
+                                    "PortBindings": {"80/tcp": [{"HostPort": "18077"}]}}, ExposedPorts={"80/tcp": {}})
     seen = house.api.inspect(cid)
     assert seen["NetworkSettings"]["Networks"][f"net-{house.name}"]["IPAddress"] == "10.77.0.2"
-    assert seen["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"] == "8080"
+    assert seen["NetworkSettings"]["Ports"]["80/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": "18077"}]
+    with socket.socket() as s:  # strict: recorded, and that is all
+        assert (s.connect_ex(("127.0.0.1", 18077)) == 0) == (not house.strict)
     assert house.api.delete(f"/volumes/vol-{house.name}").status == 409
     assert house.api.delete(f"/networks/net-{house.name}").status == 403
     house.api.remove(cid)

@@ -239,6 +239,13 @@ static void fake_release(void *ctx, struct container *c, bool keep_files)
     f->host.n_keep += keep_files;
     buf_puts(&f->host.transcript, "release ");
 }
+static int fake_publish(void *ctx, struct container *c, struct skl_error *err)
+{
+    (void)ctx;
+    (void)c;
+    (void)err;
+    return 0;
+}
 static void fake_finish(void *ctx, struct container *c)
 {
     struct fake *f = ctx;
@@ -320,7 +327,7 @@ static void fake_forget(void *ctx, struct container *c)
 
 static const struct runner_ops fake_runner = {
     .prepare = fake_prepare, .start = fake_start, .start_abort = fake_start_abort, .release = fake_release,
-    .finish = fake_finish, .hurry = fake_hurry, .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
+    .finish = fake_finish, .publish = fake_publish, .hurry = fake_hurry, .connected = fake_connected, .signal = fake_signal, .resize = fake_resize, .stdin_write = fake_stdin_write,
     .stdin_close = fake_stdin_close, .output_resume = fake_output_resume, .probe = fake_probe, .forget = fake_forget,
 };
 
