@@ -14,13 +14,20 @@
 #define KV_KEY    "cleanup"
 #define NAMES_MAX 250 /* of at most 250 bytes each, owner included: what fits one value of the storage */
 
+/* A deletion that is refused (permissions, a cloud that is down for long) is begun again after a while. */
+#define CLEANUP_AGAIN (300 * GCP_SECOND)
+
 struct gcf_cleanup {
     struct skl_instance *inst;
     struct gcf_cleanup *prev, *next;
     char *name;
     char owner[65]; /* "": no doubt about whose it is */
+    bool late;
     struct gcf_removal *removal;
+    struct skl_timer *timer; /* until it is begun again */
 };
+
+static void cleanup_begin(void *arg);
 
 static struct json_object *entry(const struct gcf_cleanup *c)
 {
@@ -55,8 +62,16 @@ static void cleanup_free(struct gcf_cleanup *c)
         c->inst->cleanups = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    gcf_removal_stop(c->removal);
+    if (c->timer)
+        c->inst->host->timer_stop(c->inst->host->ctx, c->timer);
     free(c->name);
     free(c);
+}
+
+static void cleanup_later(struct gcf_cleanup *c)
+{
+    c->timer = c->inst->host->timer_start(c->inst->host->ctx, CLEANUP_AGAIN, cleanup_begin, c);
 }
 
 static void on_gone(void *arg, const struct skl_error *err)
@@ -65,35 +80,44 @@ static void on_gone(void *arg, const struct skl_error *err)
     struct skl_instance *inst = c->inst;
 
     c->removal = NULL;
-    if (err) { /* it stays written down, for the next start */
-        if (err->kind != SKL_ERR_CANCELED)
-            gcf_log(inst, SKL_LOG_WARN, "%s: not deleted, it may still be there: %s", c->name, err->message);
+    if (err && err->kind == SKL_ERR_CANCELED)
+        return; /* it stays written down, for the next start */
+    if (err) {
+        gcf_log(inst, SKL_LOG_WARN, "%s: not deleted, it may still be there: %s", c->name, err->message);
+        cleanup_later(c);
         return;
     }
     cleanup_free(c);
     note(inst);
 }
 
+static void cleanup_begin(void *arg)
+{
+    struct gcf_cleanup *c = arg;
+
+    c->timer = NULL;
+    c->removal = gcf_removal_start(c->inst, c->name, *c->owner ? c->owner : NULL, c->late, on_gone, c);
+    if (!c->removal)
+        cleanup_later(c);
+}
+
 static void cleanup_add(struct skl_instance *inst, const char *name, const char *owner, bool late)
 {
     struct gcf_cleanup *c = calloc(1, sizeof(*c));
 
-    if (c) {
-        c->inst = inst;
-        c->name = strdup(name);
-        (void)snprintf(c->owner, sizeof(c->owner), "%s", owner ? owner : "");
-        c->removal = c->name ? gcf_removal_start(inst, name, owner, late, on_gone, c) : NULL;
-    }
-    if (!c || !c->removal) {
+    if (!c || !(c->name = strdup(name))) {
         gcf_log(inst, SKL_LOG_WARN, "%s: out of memory while deleting it", name);
-        free(c ? c->name : NULL);
         free(c);
         return;
     }
+    c->inst = inst;
+    c->late = late;
+    (void)snprintf(c->owner, sizeof(c->owner), "%s", owner ? owner : "");
     c->next = inst->cleanups;
     if (c->next)
         c->next->prev = c;
     inst->cleanups = c;
+    cleanup_begin(c);
 }
 
 void gcf_cleanup(struct skl_instance *inst, const char *name, const char *owner, bool late)
@@ -110,7 +134,6 @@ void gcf_cleanup_forget(struct skl_instance *inst, const char *name)
         c = c->next;
     if (!c)
         return;
-    gcf_removal_stop(c->removal);
     cleanup_free(c);
     note(inst);
 }
@@ -143,8 +166,6 @@ void gcf_cleanup_resume(struct skl_instance *inst)
 
 void gcf_cleanup_fini(struct skl_instance *inst)
 {
-    while (inst->cleanups) {
-        gcf_removal_stop(inst->cleanups->removal);
+    while (inst->cleanups)
         cleanup_free(inst->cleanups);
-    }
 }

@@ -85,6 +85,8 @@ static void deploy_tell(struct gcf_deploy *d)
     const struct skl_error *err = d->step == STEP_FAILED ? &d->error : NULL;
     struct gcf_watch *w;
 
+    if (err && !d->watches && !d->forget)
+        gcf_log(d->inst, SKL_LOG_WARN, "%s", err->message);
     d->telling = true;
     while ((w = d->watches)) {
         d->watches = w->next;
@@ -114,6 +116,12 @@ static void on_tell_timer(void *arg)
 
 /* ---- clean up after a failure ---- */
 
+/* For removal.h: nobody's function is deleted on a guess. */
+static const char *deploy_doubt(const struct gcf_deploy *d)
+{
+    return d->ours ? NULL : d->container_id;
+}
+
 static void on_cleaned(void *arg, const struct skl_error *err)
 {
     struct gcf_deploy *d = arg;
@@ -122,15 +130,9 @@ static void on_cleaned(void *arg, const struct skl_error *err)
     if (d->timer)
         d->inst->host->timer_stop(d->inst->host->ctx, d->timer);
     d->timer = NULL;
-    if (err)
-        gcf_log(d->inst, SKL_LOG_WARN, "%s: what was made could not be deleted: %s", d->what, err->message);
+    if (err && err->kind != SKL_ERR_CANCELED)
+        gcf_cleanup(d->inst, d->handle.name, deploy_doubt(d), d->late);
     deploy_end(d, STEP_FAILED);
-}
-
-/* For removal.h: nobody's function is deleted on a guess. */
-static const char *deploy_doubt(const struct gcf_deploy *d)
-{
-    return d->ours ? NULL : d->container_id;
 }
 
 static void on_patience(void *arg)

@@ -22,6 +22,7 @@
 #define DEL  "DELETE " BASE "/v2/" FN
 #define URI  "http://sim:1/run/skls-0123456789ab"
 #define GONE "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
+#define FORBIDDEN "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"
 #define EMPTY_DONE                                                                                           \
     "{\"name\":\"" OP                                                                                        \
     "\",\"done\":true,\"response\":{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}}"
@@ -294,6 +295,29 @@ static void test_pitfall_05_failed_create(void)
     end();
 }
 
+/* The clean-up is refused, too: it is tried again, also by the next process. */
+static void test_cleanup_refused(void)
+{
+    begin("wait");
+    fake_on(&f, POST, 1,
+            ANSWER(200, "{\"name\":\"" OP "\",\"done\":true,\"error\":{\"code\":13,\"message\":\"boom\"}}"));
+    fake_on(&f, DEL, 3, ANSWER(403, FORBIDDEN));
+    create(false);
+    fake_run(&f, &call.done, 100 * FAKE_SEC);
+    CU_ASSERT_PTR_NOT_NULL(strstr(call.err.message, "boom"));
+    CU_ASSERT(call.time < 3 * FAKE_SEC);
+    fake_pass(&f, 400 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, DEL), 3);
+    fake_close(&f, inst);
+    inst = fake_open(&f, &err, "endpoint-url", BASE, "project", "acme", NULL);
+    fake_on(&f, DEL, 1, ANSWER(403, FORBIDDEN));
+    fake_on(&f, DEL, 1, ANSWER(200, EMPTY_DONE));
+    fake_pass(&f, 400 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, DEL), 5);
+    fake_pass(&f, 4000 * FAKE_SEC);
+    end();
+}
+
 /* A refusal that is definite needs no clean-up; the hint names the way out. */
 static void test_refused_runtime(void)
 {
@@ -415,7 +439,6 @@ static void test_cancel(void)
 }
 
 #define EXISTS    "{\"error\":{\"code\":409,\"status\":\"ALREADY_EXISTS\",\"message\":\"%s\"}}"
-#define FORBIDDEN "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\",\"message\":\"no\"}}"
 
 /* While nobody has said that the function is ours, it is not deleted: whatever goes wrong, and over restarts. */
 static void test_foreign_is_never_deleted(void)
@@ -423,10 +446,13 @@ static void test_foreign_is_never_deleted(void)
     begin("wait"); /* what is there can't be read at first */
     fake_on(&f, POST, 1, ANSWER(503, "later"));
     fake_on(&f, POST, 1, ANSWER(409, EXISTS));
-    fake_on(&f, GET, 2, ANSWER(403, FORBIDDEN));
+    fake_on(&f, GET, 3, ANSWER(403, FORBIDDEN));
+    fake_on(&f, GET, 1, ANSWER(200, function(0, "ACTIVE", URI, "other")));
     create(false);
     fake_run(&f, &call.done, 100 * FAKE_SEC);
     CU_ASSERT_TRUE(call.failed);
+    fake_pass(&f, 1000 * FAKE_SEC);
+    UNIT_INT_EQ(fake_count(&f, GET), 4);
     UNIT_INT_EQ(fake_count(&f, DEL), 0);
     end();
 
@@ -570,6 +596,6 @@ UNIT_MAIN("gcf_create", UNIT(test_request_fields), UNIT(test_pitfall_01_done),
           UNIT(test_pitfall_04_lost_answer), UNIT(test_pitfall_05_failed_create),
           UNIT(test_pitfall_12_no_uri), UNIT(test_refused_runtime), UNIT(test_resumed),
           UNIT(test_resumed_failed), UNIT(test_cleanup_gives_way), UNIT(test_remove_in_mid_create),
-          UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives),
+          UNIT(test_cancel), UNIT(test_deadline), UNIT(test_shutdown), UNIT(test_cleanup_survives), UNIT(test_cleanup_refused),
           UNIT(test_background), UNIT(test_made_anew), UNIT(test_foreign_is_never_deleted),
           UNIT(test_name_of_a_service))

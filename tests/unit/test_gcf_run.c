@@ -434,6 +434,7 @@ static void test_background_failure(void)
     fake_on(&f, DEL, 1, ANSWER(200, "{\"name\":\"" OP "x\",\"done\":true,\"response\":{}}"));
     fake_pass(&f, 200 * FAKE_SEC);
     UNIT_INT_EQ(fake_count(&f, DEL), 1);
+    CU_ASSERT_TRUE(fake_logged(&f, "no such image")); /* nobody was there to be told */
     start();
     fake_run(&f, &call.done, FAKE_SEC);
     CU_ASSERT_TRUE(call.failed);
