@@ -30,8 +30,9 @@ FORMATS = {
 NEWER = {"Function": {"satisfiesPzi": "boolean"}, "BuildConfig": {"automaticUpdatePolicy": "object", "onDeployUpdatePolicy": "object", "serviceAccount": "string",
                                                                   "sourceToken": "string"},
          "GoogleCloudRunV2Service": {"urls": "any"}}
-# Messages of Any fields that go by other names in the documents.
-MESSAGES = {"google.cloud.functions.v2.": "GoogleCloudFunctionsV2", "google.cloud.run.v2.": "GoogleCloudRunV2"}
+# Packages of the messages in Any fields: whose document has them, and under which names. One server stands for all of Google's hosts, so a list of
+# operations has both kinds.
+MESSAGES = {"google.cloud.functions.v2.": ("cloudfunctions", "GoogleCloudFunctionsV2"), "google.cloud.run.v2.": ("run", "GoogleCloudRunV2")}
 
 
 class Mismatch(AssertionError):
@@ -175,9 +176,12 @@ class Spec:
         rest = {k: m for k, m in v.items() if k != "@type"}
         if full == "google.protobuf.Empty" and rest:
             raise Mismatch(f"{where}: {v!r} is not empty")
-        for name in [MESSAGES[package] + full[len(package):], full[len(package):]] if package else []:
-            if name in doc["schemas"]:
-                self.message(doc, rest, name, where)
-                return
+        if package:
+            api, prefix = MESSAGES[package]
+            doc = next(d for d, _, _ in self.methods if d["name"] == api)
+            for name in (prefix + full[len(package):], full[len(package):]):
+                if name in doc["schemas"]:
+                    self.message(doc, rest, name, where)
+                    return
         if package:
             raise Mismatch(f"{where}: unknown message {full}")

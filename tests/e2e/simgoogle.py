@@ -129,7 +129,7 @@ class Google(skl.Cloud):
             c.request(method, path.removeprefix(self.url), body, heads)
             r = c.getresponse()
             a = Answer(r.status, r.headers, r.read())
-            if path.startswith("/v2/projects/") and path != "/v2/" + PARENT and r.status != 404:
+            if path.startswith(("/v2/projects/", "/v1/projects/-/serviceAccounts/")) and path != "/v2/" + PARENT and r.status != 404:
                 SPEC.check(method, urllib.parse.unquote(path.split("?")[0]), a.status, a.json)
             return a
         finally:

@@ -44,6 +44,63 @@ def test_the_life_of_a_function(g):
     assert not g.get(f"{g.parent}/functions").json.get("functions")
 
 
+def test_a_service_its_revisions_and_its_policy(g):
+    """Cloud Run, as far as it stands behind functions."""
+    g.create("served", "true")
+    services = f"{g.parent}/services"
+    (service,) = g.get(services).json["services"]
+    assert service["name"].endswith("/services/served") and service == g.get("/v2/" + service["name"]).json
+    template = service["template"]
+    template["labels"] = {**template.get("labels", {}), "patched": "yes"}
+    template.pop("revision", None)
+    op = g.done(g.patch(f"/v2/{service['name']}?updateMask=template", {"name": service["name"], "template": template, "etag": service["etag"]}))
+    assert op["response"]["template"]["labels"]["patched"] == "yes"
+    revisions = g.get(f"/v2/{service['name']}/revisions").json["revisions"]
+    assert len(revisions) == 2 and g.get("/v2/" + revisions[0]["name"]).json["name"] == revisions[0]["name"]
+    for resource in (service["name"], f"{g.parent.removeprefix('/v2/')}/functions/served"):
+        policy = g.get(f"/v2/{resource}:getIamPolicy?options.requestedPolicyVersion=3").json
+        policy["bindings"] = [{"role": "roles/run.invoker", "members": ["allUsers"]}]
+        assert g.post(f"/v2/{resource}:setIamPolicy", {"policy": policy}).json["bindings"] == policy["bindings"]
+        assert g.get(f"/v2/{resource}:getIamPolicy").json["bindings"] == policy["bindings"]
+        assert g.post(f"/v2/{resource}:testIamPermissions", {"permissions": ["run.routes.invoke"]}).status == 200
+    assert g.get(f"{g.parent}/operations").json["operations"]
+    own = {"template": {"containers": [{"image": "busybox", "command": ["nc"], "args": ["-ll", "-p", "8080", "-e", "cat"]}]}}
+    op = g.done(g.post(f"{services}?serviceId=own", own))
+    assert op["response"]["terminalCondition"]["state"] == "CONDITION_SUCCEEDED", op
+    g.done(g.delete(f"{services}/own"))
+    assert g.get(f"{services}/own").status == 404
+    g.done(g.delete(f"{g.parent}/functions/served"))
+    assert g.get("/v2/" + service["name"]).status == 404
+
+
+def test_sources_and_where_functions_can_be(g):
+    g.create("sourced", "true")
+    place = g.post(f"{g.parent}/functions:generateUploadUrl").json
+    assert place["uploadUrl"] and place["storageSource"]["bucket"]
+    assert g.get(f"/v2/projects/{g.project}/locations").json["locations"]
+    assert any(r["name"] == "nodejs22" for r in g.get(f"{g.parent}/runtimes").json["runtimes"])
+    op = g.done(g.patch(f"{g.parent}/functions/sourced?updateMask=labels,service_config.timeout_seconds", {"labels": {"a": "b"}, "serviceConfig": {"timeoutSeconds": 99}}))
+    assert op["response"]["labels"] == {"a": "b"} and op["response"]["serviceConfig"]["timeoutSeconds"] == 99
+    for verb in ("abortFunctionUpgrade", "commitFunctionUpgrade", "setupFunctionUpgradeConfig"):
+        assert g.post(f"{g.parent}/functions/sourced:{verb}").status in (400, 501)
+    g.done(g.delete(f"{g.parent}/functions/sourced"))
+
+
+def test_objects_in_buckets(g):
+    bucket = f"{g.project}-bucket"
+    assert g.post(f"/storage/v1/b?project={g.project}", {"name": bucket}).json["name"] == bucket
+    assert g.get(f"/storage/v1/b/{bucket}").json["kind"] == "storage#bucket"
+    a = g.request("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name=folder%2Ffile", b"content", {"Content-Type": "text/plain"}, check=False)
+    assert a.status == 200, a.json
+    SPEC.check("POST", f"/storage/v1/b/{bucket}/o", 200, a.json)
+    assert g.get(f"/storage/v1/b/{bucket}/o/folder%2Ffile").json["size"] == "7"
+    assert [o["name"] for o in g.get(f"/storage/v1/b/{bucket}/o").json["items"]] == ["folder/file"]
+    a = g.request("DELETE", f"/storage/v1/b/{bucket}/o/folder%2Ffile", check=False)
+    assert a.status == 204 and a.json is None
+    SPEC.covered.setdefault("storage.objects.delete", set()).add(204)
+    assert g.get(f"/storage/v1/b/{bucket}/o/folder%2Ffile").status == 404
+
+
 def test_operations_that_take_their_time(images):
     cloud = skl.Cloud(images, ["--operation-delay", "300ms", "--build-delay", "300ms"])
     try:
@@ -93,9 +150,10 @@ def test_system_parameters_are_taken(g):
 # What the simulator has not got. Whole resources that nobody here needs are cut out of the documents (tests/api/mkdiscovery.py).
 ABSENT = {
     "storage.buckets": "buckets are made and read, as far as functions' sources need them", "storage.objects": "objects are uploaded, read, listed and deleted",
-    "iamcredentials.projects.serviceAccounts": "tokens are made, nothing else is signed", "run.projects.locations.services.revisions.exportStatus": "revisions are not exported",
+    "iamcredentials.projects.serviceAccounts": "tokens are made, nothing is signed for others", "run.projects.locations.services.revisions.exportStatus": "revisions are not exported",
 }
-PRESENT = {"storage.objects.get", "storage.objects.list", "storage.objects.delete", "storage.buckets.get", "storage.buckets.insert"}
+PRESENT = {"storage.objects.get", "storage.objects.list", "storage.objects.delete", "storage.buckets.get", "storage.buckets.insert",
+           "iamcredentials.projects.serviceAccounts.generateAccessToken", "iamcredentials.projects.serviceAccounts.generateIdToken"}
 
 
 def methods():
