@@ -83,7 +83,10 @@ static void add_mounts(struct instance *in, struct json_object *mounts)
     add_mount(mounts, "/dev/pts", "devpts", "devpts",
               (const char *const[]){"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", NULL});
     add_mount(mounts, "/dev/shm", "tmpfs", "shm", (const char *const[]){"nosuid", "noexec", "nodev", "mode=1777", "size=65536k", NULL});
-    add_mount(mounts, "/sys", "sysfs", "sysfs", (const char *const[]){"nosuid", "noexec", "nodev", "ro", NULL});
+    if (in->sim->ordinary) /* a sysfs of its own takes a network of its own */
+        add_mount(mounts, "/sys", "bind", "/sys", (const char *const[]){"rbind", "nosuid", "noexec", "nodev", "ro", NULL});
+    else
+        add_mount(mounts, "/sys", "sysfs", "sysfs", (const char *const[]){"nosuid", "noexec", "nodev", "ro", NULL});
     if (in->rev->agent) {
         add_mount(mounts, "/.sockerless/agent", "bind", in->sim->opts.agent, ro_bind);
         add_mount(mounts, "/.sockerless/image.json", "bind", image, ro_bind);
@@ -183,8 +186,12 @@ static int write_hosts(struct instance *in, struct skl_error *err)
 static int mount_root(struct instance *in, struct skl_error *err)
 {
     CLEANUP(free_p) char *upper = fs_join(in->dir, "upper"), *work = fs_join(in->dir, "work"), *root = fs_join(in->dir, "rootfs");
-    CLEANUP(free_p) char *options = xasprintf("lowerdir=%s,upperdir=%s,workdir=%s", in->rev->image->rootfs, upper, work);
+    CLEANUP(free_p) char *options = xasprintf("lowerdir=%s,upperdir=%s,workdir=%s%s", in->rev->image->rootfs, upper, work,
+                                              in->sim->ordinary ? ",userxattr" : "");
+    struct stat st;
 
+    if (in->sim->ordinary && stat(in->rev->image->rootfs, &st) == 0 && st.st_uid != geteuid())
+        return error_set(err, SKL_ERR_FORBIDDEN, "the files of image %s belong to another user: import it as the one that the simulator runs as", in->rev->image->name);
     if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0 || mkdir(root, 0755) < 0)
         return error_set_errno(err, SKL_ERR_INTERNAL, errno, "making an instance's directories");
     if (mount("overlay", root, "overlay", 0, options) < 0)

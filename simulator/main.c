@@ -5,13 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -53,21 +51,7 @@ static bool cgroups_usable(void)
 {
     struct statfs fs;
 
-    return geteuid() == 0 && statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_MAGIC && access("/sys/fs/cgroup", W_OK) == 0;
-}
-
-/* Our mounts are nobody else's business, and go with us. */
-static int private_mounts(struct skl_error *err)
-{
-    if (unshare(CLONE_NEWNS) < 0)
-        return error_set_errno(err, SKL_ERR_FORBIDDEN, errno,
-                               "making a mount namespace (run as root; ordinary users need user namespaces)");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return error_set_errno(err, SKL_ERR_INTERNAL, errno, "making mounts private");
-    /* crun 1.8 refuses to look at a hybrid hierarchy even when told to leave cgroups alone. Out of its sight, in this
-     * namespace alone, it is an ordinary v1 one. */
-    (void)umount2("/sys/fs/cgroup/unified", MNT_DETACH);
-    return 0;
+    return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_MAGIC && access("/sys/fs/cgroup", W_OK) == 0;
 }
 
 /* The descriptor; held until we end. The warden of a simulator that was killed may have it for a moment. */
@@ -101,9 +85,9 @@ static int start(struct sim *s, struct skl_error *err)
     int lock;
 
     if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || (lock = lock_state(s, err)) < 0 ||
-        warden_start(s->opts.state_dir, lock, s->opts.own_state_dir, err) < 0 || private_mounts(err) < 0)
+        warden_start(s->opts.state_dir, lock, s->opts.own_state_dir, err) < 0 || privacy_begin(s, err) < 0)
         return -1;
-    s->cgroups = cgroups_usable();
+    s->cgroups = !s->ordinary && cgroups_usable();
     recover(s);
     s->loop = loop_new(err);
     if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)

@@ -31,7 +31,7 @@ static const char help[] =
     "                            SOCKERLESS_IMAGE names is run with sockerless-agent as its entry point\n"
     "  --operation-delay D, --build-delay D, --cold-start-delay D, --log-delay D\n"
     "                            Go durations; all 0 by default\n"
-    "  --network isolated|host   a network namespace for each instance (default), or the host's network\n"
+    "  --network isolated|host   a network namespace for each instance (default for root), or the host's network\n"
     "  --require-auth            refuse API calls without an access token of the simulator's, and requests to private\n"
     "                            services without an ID token\n"
     "  --credentials FILE        a credential file that clients use (may be repeated): what they say is verified against it,\n"
@@ -110,13 +110,19 @@ static void set_log_level(const char *text)
     log_set_level(level);
 }
 
+static void set_text(char **at)
+{
+    free(*at); /* the last one counts */
+    *at = xstrdup(optarg);
+}
+
 static void take(struct sim_options *o, int opt)
 {
     switch (opt) {
     case OPT_LISTEN: o->listen = optarg; break;
     case OPT_PORT_FILE: o->port_file = optarg; break;
-    case OPT_STATE_DIR: o->state_dir = xstrdup(optarg); break;
-    case OPT_IMAGES: o->images_dir = xstrdup(optarg); break;
+    case OPT_STATE_DIR: set_text(&o->state_dir); break;
+    case OPT_IMAGES: set_text(&o->images_dir); break;
     case OPT_CREDENTIALS:
         o->credentials = xrealloc(o->credentials, (o->n_credentials + 1) * sizeof(*o->credentials));
         o->credentials[o->n_credentials++] = optarg;
@@ -131,6 +137,7 @@ static void take(struct sim_options *o, int opt)
         if (!str_eq(optarg, "host") && !str_eq(optarg, "isolated"))
             usage_error("--network is isolated or host, not", optarg);
         o->network_host = str_eq(optarg, "host");
+        o->network_isolated = !o->network_host;
         break;
     case OPT_AUTH: o->require_auth = true; break;
     case OPT_AGENT: o->agent = optarg; break;

@@ -10,6 +10,7 @@
  *   functions.c  the functions resource (service.h)   netns.c     network namespaces, made ahead
  *   run.c        Cloud Run's services, revisions      relay.c     the host's loopback for functions
  *   iam.c        policies of both                     warden.c    ends what a killed simulator leaves
+ *   privacy.c    namespaces of our own
  *   companions.c locations, runtimes, small APIs      recover.c   ... and what that left
  *   logging/     Cloud Logging v2                     persist.c   resources in the state directory
  *
@@ -50,7 +51,7 @@ struct sim_options {
     bool own_state_dir;        /* made for this run: removed at the end */
     bool fresh;                /* nothing of an earlier run is taken over */
     bool docker_runtime;
-    bool network_host;
+    bool network_host, network_isolated; /* as asked for; neither: isolated where that is possible */
     bool require_auth;
     int64_t operation_delay, build_delay, cold_start_delay, log_delay;
     const char *agent;         /* the agent's binary */
@@ -79,6 +80,7 @@ struct sim {
     struct http_server *server;
     struct http_client *http;
     bool cgroups;              /* crun can use them here */
+    bool ordinary;             /* not run as root: root of a user namespace */
     int request_log;           /* fd */
     struct function *functions; /* hash by name */
     struct service *services;   /* hash by name */
@@ -208,6 +210,9 @@ void warden_stop(void);                    /* orderly: all instances are gone */
 int warden_run(const char *state_dir, bool own_dir); /* the process itself; its exit code */
 pid_t instance_pid(const char *dir);       /* of its first process, as crun noted it; 0: not there yet */
 bool instance_is_pid(const char *dir, pid_t pid); /* that pid is the instance's first process */
+
+/* ---- privacy.c ---- */
+int privacy_begin(struct sim *s, struct skl_error *err); /* before there are threads */
 
 /* ---- relay.c ---- */
 /* Makes 127.0.0.1:port of the host reachable at NETNS_HOST_ADDR:port for functions; counted. */

@@ -31,9 +31,21 @@ struct unpack {
     struct archive *in, *out;
     const char *root;          /* real path */
     int root_fd;
-    bool layer;
+    bool layer, root_user;
     struct skl_error *err;
 };
+
+/* Root of all users, and not of a user namespace with few: only that can make any file anybody's. */
+static bool is_root(void)
+{
+    FILE *f = fopen("/proc/self/uid_map", "re");
+    unsigned inside = 1, outside = 1, count = 0;
+    bool all = f != NULL && fscanf(f, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == UINT32_MAX;
+
+    if (f != NULL)
+        fclose(f);
+    return geteuid() == 0 && all;
+}
 
 static int fail(struct unpack *u, struct archive *a, const char *what)
 {
@@ -178,7 +190,7 @@ static int take_entry(struct unpack *u, struct archive_entry *e)
     path = resolve(u, name);
     if (path == NULL)
         return error_set_errno(u->err, SKL_ERR_INVALID, errno, "the entry %s can't be placed", name);
-    if (geteuid() != 0 && (archive_entry_filetype(e) == AE_IFCHR || archive_entry_filetype(e) == AE_IFBLK))
+    if (!u->root_user && (archive_entry_filetype(e) == AE_IFCHR || archive_entry_filetype(e) == AE_IFBLK))
         return 0; /* an ordinary user can't make devices; functions get theirs from crun */
     if (archive_entry_hardlink(e) != NULL && set_hardlink(u, e) < 0)
         return -1;
@@ -194,7 +206,7 @@ static int take_entry(struct unpack *u, struct archive_entry *e)
 
 static int unpack(const char *tar, const char *root, bool layer, struct skl_error *err)
 {
-    struct unpack u = {.layer = layer, .err = err};
+    struct unpack u = {.layer = layer, .root_user = is_root(), .err = err};
     CLEANUP(free_p) char *real = realpath(root, NULL);
     struct archive_entry *e;
     int rc = 0, r;
@@ -208,7 +220,7 @@ static int unpack(const char *tar, const char *root, bool layer, struct skl_erro
     u.out = archive_write_disk_new();
     archive_write_disk_set_options(u.out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_UNLINK |
                                               ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-                                              (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_XATTR : 0));
+                                              (u.root_user ? ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_XATTR : 0));
     if (archive_read_open_filename(u.in, tar, READ_BLOCK) != ARCHIVE_OK)
         rc = fail(&u, u.in, tar);
     while (rc == 0 && (r = archive_read_next_header(u.in, &e)) != ARCHIVE_EOF)
