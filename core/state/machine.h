@@ -11,7 +11,10 @@
 
 #define START_GRACE_NS (2 * NS_PER_S)         /* the invocation answered before the start did: which is first? */
 #define START_FREE_NS (10 * NS_PER_S)         /* how long a new run waits for the last invocation's answer */
-#define DRAIN_NS (10 * NS_PER_S)              /* answered, and the agent still has output */
+/* Answered, and the agent's link is up: how long it may say nothing until its word is no longer waited for. Longer than a link
+ * may be silent (LINK_SILENCE_NS): one that stalls that long is lost, and then DRAIN_LOST_NS counts. */
+#define DRAIN_NS (75 * NS_PER_S)
+#define STOP_AWAY_NS (10 * NS_PER_S)          /* a stop, and no agent to tell: how long it is waited for at most */
 #define DRAIN_LOST_NS (5 * NS_PER_S)          /* answered, and no link */
 #define HELPER_WAIT_NS (ENGINE_HELPER_GRACE_NS * 4 / 5)
 #define AGENT_FINAL_NS (10 * NS_PER_S)        /* the agent said it goes for good */

@@ -455,7 +455,7 @@ static void stop_begin(struct op *op)
         if (op->c->status == CONTAINER_PAUSED)
             container_unpause(op->c, NULL, NULL);
     } else {
-        timer_start(&op->timer, op->timeout >= 0 && op->timeout < DRAIN_NS ? op->timeout : DRAIN_NS);
+        timer_start(&op->timer, op->timeout >= 0 && op->timeout < STOP_AWAY_NS ? op->timeout : STOP_AWAY_NS);
     }
 }
 

@@ -210,7 +210,7 @@ def test_detach_keys_need_a_terminal(api, box):
 
 
 def test_slow_reader_delays_nobody(api, box):
-    cid = box("sh", "-c", "yes | head -c 20000000; echo end >&2", start=False)
+    cid = box("sh", "-c", "yes 0123456789012345678901234567890123456789012345678901234567890123456789 | head -c 20000000; echo end >&2", start=False)
     slow = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1")
     fast = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1&stderr=1")
     api.start(cid)

@@ -231,6 +231,61 @@ def test_two_hundred_connections_at_once(daemon, api):
     assert daemon.sanitized() or daemon.rss()[0] < first + (2 << 20)
 
 
+RUNS = 8  # of the CLI, at once
+
+
+class Keepers:
+    """Two hundred keep-alive connections that go on asking."""
+
+    def __init__(self, api, count=200):
+        self.api, self.over, self.asked, self.wrong = api, threading.Event(), [0] * count, []
+        self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(count)]
+
+    def work(self, i):
+        paths = ("/_ping", "/containers/json?all=1", "/version", "/images/json")
+        try:
+            with Conn(self.api.host) as c:
+                while not self.over.is_set():
+                    a = self.api.request("GET", paths[(self.asked[i] + i) % 4], conn=c, check=False)
+                    if a.status != 200:
+                        self.wrong.append(a)
+                    self.asked[i] += 1
+                    self.over.wait(0.05)
+        except OSError as e:
+            self.wrong.append(e)
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        wait_until(lambda: min(self.asked) > 0 or self.wrong, "every connection's first answer")
+        return self
+
+    def __exit__(self, *exc):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+
+
+def test_the_cli_and_curl_beside_two_hundred_connections(daemon, api, docker, tmp_path):
+    """No error on any of them, and all of it is given back."""
+    docker("run", "--rm", "busybox", "true")
+    fds, rss = daemon.fds(), daemon.rss()[0]
+    urls = tmp_path / "urls"
+    urls.write_text("".join(f'url = "http://d/v1.44/{p}"\noutput = "/dev/null"\n' for p in ("_ping", "info", "containers/json?all=1", "networks") for _ in range(500)))
+    with Keepers(api) as keepers:
+        assert daemon.fds() >= 200
+        curl = subprocess.Popen(["curl", "--no-progress-meter", "--fail", "--parallel", "--parallel-max", "200", "--unix-socket", daemon.socket, "--write-out", "%{http_code}\n", "--config", str(urls)],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with concurrent.futures.ThreadPoolExecutor(RUNS) as pool:
+            runs = list(pool.map(lambda i: docker("run", "--rm", "busybox", "echo", f"r{i}"), range(3 * RUNS)))
+        out, err = curl.communicate(timeout=120)
+    assert (curl.returncode, err) == (0, "") and out.split() == ["200"] * 2000
+    assert [(d.returncode, d.stdout) for d in runs] == [(0, f"r{i}\n") for i in range(3 * RUNS)]
+    assert keepers.wrong == [] and min(keepers.asked) > 1
+    wait_until(lambda: daemon.fds() <= fds + RUNS, "descriptors to go back")  # each run may leave a kept connection to the cloud
+    assert daemon.sanitized() or daemon.rss()[0] <= rss + (1 << 20)
+
+
 def test_fifty_runs_of_the_cli_at_once(daemon, docker):
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         done = list(pool.map(lambda i: docker("run", "--rm", "busybox", "echo", f"r{i}"), range(50)))
