@@ -210,10 +210,7 @@ static void handle_start_exec(struct request *r)
         return;
     }
     if (spec_parse(&spec, &a->cfg, r->json, NULL, &a->main->spec, &code, &err) < 0) {
-        if (err.kind == SKL_ERR_UNIMPLEMENTED)
-            request_error(r, 0, &err);
-        else
-            start_failed(r, code, &err);
+        start_failed(r, code, &err);
         return;
     }
     p = process_new(a, r->exec_id);

@@ -233,6 +233,17 @@ def test_u35_the_code_is_the_process_s(api, box):
     assert run_exec(api, cid, "sh", "-c", "echo 'not found'; exit 28") == (b"not found\n", b"", 28)
 
 
+def test_a_privileged_exec_is_refused_with_a_reason(daemon, api, box):
+    cid = box("sleep", "1000")
+    out, err, code = run_exec(api, cid, "true", Privileged=True)
+    assert b"has no more privileges to give" in out + err and code == 128
+    eid = exec_create(api, cid, "true", Privileged=True).json["Id"]
+    a = api.post(f"/exec/{eid}/start", {"Detach": True})
+    assert a.status == 400 and "has no more privileges to give" in a.message
+    done = daemon.docker("exec", "--privileged", cid, "true")
+    assert done.returncode != 0 and "has no more privileges to give" in done.stdout + done.stderr
+
+
 def test_p08_execs_end_their_connection(api, box):
     """After the last byte, with Upgrade and without, though the client ends nothing."""
     cid = box("sleep", "1000")
