@@ -3,7 +3,8 @@
  *
  * Two passes over the layers on a worker thread. The first notes for every path at or below the wanted one which layer
  * has it last; the second writes those entries, renamed relative to the wanted path, into an unlinked file. Where the capture at
- * exit begins, what it covers is forgotten: it knows better.
+ * exit begins, what it covers is forgotten: it knows better. A link on the way to the wanted path is followed: the path
+ * becomes what it stands for, and the first pass is made again.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -26,6 +27,7 @@
 #include "loop/loop.h"
 
 #define VIEW_ENTRIES_MAX 1000000u
+#define VIEW_HOPS_MAX 40u /* links that are followed, as the kernel does */
 
 /* Go's os.FileMode bits (reference 2.14.1). */
 #define GO_MODE_DIR (1u << 31)
@@ -51,13 +53,24 @@ struct view_alias {
     char target[]; /* has the bytes, is not wanted */
 };
 
+/* A link among the directories above the wanted path, or the path itself when it is to be followed. */
+struct view_hop {
+    UT_hash_handle hh;
+    char *target;
+    char path[];
+};
+
 struct view {
     struct staging *st;
     struct staging_layer *layers;
     size_t n_layers;
     struct staging_exit kept;
     char *path;    /* normalised */
+    char *name;    /* what it was asked for as */
     bool contents; /* the path ended in "/.": entries come as "./..." */
+    bool follow;   /* it ended in a slash: a link there is followed */
+    struct view_hop *hops;
+    unsigned n_hops;
     bool stat_only;
     struct view_entry *entries;
     size_t n_entries;
@@ -189,13 +202,64 @@ static void note_alias(struct view *v, size_t layer, const char *target, const c
 static void stat_of_entry(struct view *v, struct archive_entry *e)
 {
     int64_t mtime = archive_entry_mtime(e) * NS_PER_S + archive_entry_mtime_nsec(e);
-    put_stat(v, base_name(v->path), archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
+    put_stat(v, v->name, archive_entry_size(e), go_mode(e), mtime, archive_entry_symlink(e));
+}
+
+/* ---- links on the way ---- */
+
+static void hop_free(struct view *v, struct view_hop *hop)
+{
+    HASH_DEL(v->hops, hop);
+    free(hop->target);
+    free(hop);
+}
+
+static bool is_on_the_way(const struct view *v, const char *full)
+{
+    size_t n = strlen(full);
+    if (strncmp(v->path, full, n) != 0)
+        return false;
+    return v->path[n] == '/' || (v->path[n] == '\0' && v->follow);
+}
+
+/* What comes later at the same place counts. */
+static void note_hop(struct view *v, struct archive_entry *e, const char *full)
+{
+    const char *target = archive_entry_filetype(e) == AE_IFLNK ? archive_entry_symlink(e) : NULL;
+    size_t len = strlen(full);
+    struct view_hop *hop;
+    if (!is_on_the_way(v, full))
+        return;
+    HASH_FIND(hh, v->hops, full, len, hop);
+    if (hop)
+        hop_free(v, hop);
+    if (!target)
+        return;
+    hop = xcalloc(1, sizeof(*hop) + len + 1);
+    memcpy(hop->path, full, len + 1);
+    hop->target = xstrdup(target);
+    HASH_ADD_KEYPTR(hh, v->hops, hop->path, len, hop);
+}
+
+/* The path with its first link replaced by what that stands for; NULL: there is none. */
+static char *followed(struct view *v)
+{
+    struct view_hop *hop, *tmp, *first = NULL;
+    HASH_ITER(hh, v->hops, hop, tmp)
+        if (!first || strlen(hop->path) < strlen(first->path))
+            first = hop;
+    if (!first)
+        return NULL;
+    CLEANUP(free_p) char *dir = xstrndup(first->path, (size_t)(strrchr(first->path, '/') - first->path));
+    CLEANUP(free_p) char *to = staging_normal_path(first->target[0] == '/' ? "" : dir, first->target);
+    return staging_normal_path(to, v->path + strlen(first->path));
 }
 
 /* First pass, one entry. */
 static void see(struct view *v, size_t layer, struct archive_entry *e, const char *full)
 {
     const char *rest = below(v, full);
+    note_hop(v, e, full);
     if (!rest)
         return;
     CLEANUP(free_p) char *target = hardlink_target(v, layer, e);
@@ -231,6 +295,7 @@ static void mask(struct view *v)
 {
     const struct staging_exit_path *p;
     struct view_entry *ve, *tmp;
+    struct view_hop *hop, *hop_tmp;
     HASH_ITER(hh, v->entries, ve, tmp) {
         p = staging_exit_covers(&v->kept, ve->path);
         if (p && !p->why)
@@ -239,6 +304,11 @@ static void mask(struct view *v)
     p = staging_exit_covers(&v->kept, v->path);
     if (p && !p->why)
         buf_clear(&v->stat_json);
+    HASH_ITER(hh, v->hops, hop, hop_tmp) {
+        p = staging_exit_covers(&v->kept, hop->path);
+        if (p && !p->why)
+            hop_free(v, hop);
+    }
 }
 
 /* The next entry of a layer; NULL at its end, or when it can't be read: v->failed then. */
@@ -279,7 +349,7 @@ static char *answer_name(const struct view *v, const char *full)
         return NULL;
     if (v->contents)
         return xasprintf(".%s", *rest ? rest : "/");
-    return xasprintf("%s%s", str_eq(v->path, "/") ? "." : base_name(v->path), rest);
+    return xasprintf("%s%s", str_eq(v->path, "/") ? "." : v->name, rest);
 }
 
 static int copy_data(struct archive *in, struct archive *out, struct skl_error *err)
@@ -396,11 +466,47 @@ static void not_there(struct view *v)
         v->failed = error_set(&v->err, SKL_ERR_NOT_FOUND, "it was not there any more when the container ended");
 }
 
+static void forget_all(struct view *v)
+{
+    struct view_entry *ve, *tmp;
+    struct view_alias *va, *va_tmp;
+    struct view_hop *hop, *hop_tmp;
+    HASH_ITER(hh, v->entries, ve, tmp)
+        forget(v, ve);
+    HASH_ITER(hh, v->aliases, va, va_tmp) {
+        HASH_DEL(v->aliases, va);
+        free(va->name);
+        free(va);
+    }
+    HASH_ITER(hh, v->hops, hop, hop_tmp)
+        hop_free(v, hop);
+    free(STEAL(v->stat_link));
+    buf_clear(&v->stat_json);
+}
+
+/* The first pass, until no link is on the way any more. */
+static void find(struct view *v)
+{
+    for (;;) {
+        for (size_t i = 0; i < v->n_layers && !v->failed; i++)
+            first_pass(v, i);
+        CLEANUP(free_p) char *path = v->failed ? NULL : followed(v);
+        if (!path)
+            return;
+        if (++v->n_hops > VIEW_HOPS_MAX) {
+            v->failed = error_set(&v->err, SKL_ERR_INVALID, "%s: too many levels of symbolic links", v->path);
+            return;
+        }
+        forget_all(v);
+        free(v->path);
+        v->path = STEAL(path);
+    }
+}
+
 static void view_work(void *arg)
 {
     struct view *v = arg;
-    for (size_t i = 0; i < v->n_layers && !v->failed; i++)
-        first_pass(v, i);
+    find(v);
     if (v->failed)
         return;
     if (!v->entries) {
@@ -409,7 +515,7 @@ static void view_work(void *arg)
     }
     stat_through_link(v);
     if (v->stat_json.len == 0)
-        put_stat(v, base_name(v->path), 4096, GO_MODE_DIR | 0755u, 0, NULL);
+        put_stat(v, v->name, 4096, GO_MODE_DIR | 0755u, 0, NULL);
     if (!v->stat_only)
         write_tar(v);
 }
@@ -417,23 +523,15 @@ static void view_work(void *arg)
 static void view_done(void *arg)
 {
     struct view *v = arg;
-    struct view_entry *ve, *tmp;
-    struct view_alias *va, *va_tmp;
     if (v->failed)
         close_p(&v->fd);
     v->done(v->arg, v->failed ? &v->err : NULL, buf_str(&v->stat_json), v->failed ? -1 : v->fd);
-    HASH_ITER(hh, v->entries, ve, tmp)
-        forget(v, ve);
-    HASH_ITER(hh, v->aliases, va, va_tmp) {
-        HASH_DEL(v->aliases, va);
-        free(va->name);
-        free(va);
-    }
-    free(v->stat_link);
+    forget_all(v);
     staging_exit_fini(&v->kept);
     staging_layers_free(v->layers, v->n_layers);
     buf_fini(&v->stat_json);
     free(v->path);
+    free(v->name);
     free(v);
 }
 
@@ -444,7 +542,9 @@ void staging_view(struct staging *st, const char *id, const char *path, bool sta
     v->st = st;
     v->fd = -1;
     v->path = staging_normal_path("", path);
+    v->name = xstrdup(base_name(v->path));
     v->contents = str_ends(path, "/.") || str_eq(path, ".");
+    v->follow = v->contents || str_ends(path, "/");
     v->stat_only = stat_only;
     v->done = done;
     v->arg = arg;

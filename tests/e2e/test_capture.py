@@ -81,6 +81,22 @@ def test_either_name_of_a_file_with_two(api):
     api.remove(cid)
 
 
+def test_links_are_followed_on_the_way(api):
+    """Not the last one, unless a slash says so; and not for ever."""
+    cid = ended(api, "mkdir -p /out/real/sub /var/log; echo content > /out/real/sub/f; ln -s real /out/l; ln -s /out/l/sub /out/l2; ln -s nowhere /out/l3; ln -s l5 /out/l4; ln -s l4 /out/l5;"
+                     "ln -s /etc /out/etc; ln -s ../bin /out/bin")
+    assert content(api, cid, "/out/l/sub/f") == b"content\n" == content(api, cid, "/out/l2/f") and stat_of(api, cid, "/out/l2/f")["size"] == 8
+    link = files(get(api, cid, "/out/l"))
+    assert set(link) == {"l"} and link["l"].linkname == "real"
+    assert set(files(get(api, cid, "/out/l/"))) == {"l", "l/sub", "l/sub/f"} and set(files(get(api, cid, "/out/l2/."))) == {".", "./f"}
+    assert stat_of(api, cid, "/out/l")["linkTarget"] == "real" and stat_of(api, cid, "/out/l/")["mode"] & 1 << 31
+    assert b"root" in content(api, cid, "/out/etc/passwd")  # another path that was kept
+    for path, text in (("/out/l3/f", "was not there any more"), ("/out/l4/f", "too many levels"), ("/out/bin/busybox", "its files went with the function")):
+        a = get(api, cid, path)
+        assert a.status >= 400 and text in a.message, a
+    api.remove(cid)
+
+
 def test_the_working_directory(api):
     cid = ended(api, "echo result > r", WorkingDir="/work/here")
     assert content(api, cid, "/work/here/r") == b"result\n"
