@@ -24,11 +24,13 @@
 
 #define BACKLOG 128
 #define ACCEPTS_A_TURN 16
+#define PAUSE_NS (INT64_C(100) * 1000000) /* when the daemon is out of files or memory */
 
 struct listener {
     struct list link;   /* its peer's */
     struct peer *peer;
     struct io io;
+    struct timer pause;
     int fd;
     uint16_t number;    /* inside */
 };
@@ -37,6 +39,7 @@ static void listener_free(struct listener *l)
 {
     list_remove(&l->link);
     io_fini(&l->io);
+    timer_fini(&l->pause);
     close(l->fd);
     free(l);
 }
@@ -49,7 +52,12 @@ void publish_close(struct peer *p)
 
 static void want(struct listener *l)
 {
-    io_want(&l->io, tunnels_full(l->peer) ? 0 : IO_READ);
+    io_want(&l->io, tunnels_full(l->peer) || timer_armed(&l->pause) ? 0 : IO_READ);
+}
+
+static void on_pause_over(void *arg)
+{
+    want(arg);
 }
 
 void publish_room(struct peer *p)
@@ -66,8 +74,11 @@ static void on_accept(void *arg, unsigned ready)
     for (int i = 0; i < ACCEPTS_A_TURN && !tunnels_full(l->peer); i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                timer_start(&l->pause, PAUSE_NS); /* the connection stays in the backlog, and the descriptor ready */
             break;
+        }
         tunnel_new(l->peer, fd, l->number);
     }
     want(l);
@@ -152,6 +163,7 @@ static void listen_on(struct peer *p, int fd, uint16_t number)
     l->fd = fd;
     l->number = number;
     list_push_back(&p->listeners, &l->link);
+    timer_init(p->ch->loop, &l->pause, on_pause_over, l);
     io_init(p->ch->loop, &l->io, fd, on_accept, l);
     io_want(&l->io, IO_READ);
 }

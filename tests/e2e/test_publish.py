@@ -5,7 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
 import hashlib
 import os
+import resource
 import socket
+import time
 
 import pytest
 
@@ -194,6 +196,32 @@ def test_more_than_the_limit_wait(api):
     for s in held:
         s.close()
     api.remove(cid)
+
+
+def test_out_of_files(fresh):
+    """What connects while the daemon can open nothing waits, and is served later; the daemon does not spin meanwhile."""
+    cid, port = run(fresh.api, *ECHO)
+    pid = fresh.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with connect(port) as s:
+        s.sendall(b"late")
+        s.shutdown(socket.SHUT_WR)
+        s.settimeout(0.5)
+        before, began = worked(pid), time.monotonic()
+        with pytest.raises(TimeoutError):
+            s.recv(1)
+        assert worked(pid) - before < (time.monotonic() - began) / 10
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        s.settimeout(skl.TIMEOUT)
+        assert to_end(s) == b"late"
+    fresh.api.remove(cid)
+
+
+def worked(pid):
+    """Seconds of processor time."""
+    with open(f"/proc/{pid}/stat") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_after_kill_9_of_the_daemon(house):
