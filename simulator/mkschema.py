@@ -14,17 +14,24 @@ import sys
 
 LAUNCH_STAGE = ["LAUNCH_STAGE_UNSPECIFIED", "EARLY_ACCESS", "ALPHA", "BETA", "GA", "DEPRECATED", "UNIMPLEMENTED", "PRELAUNCH"]
 STRING, BOOL, OUT = {"type": "string"}, {"type": "boolean"}, {"readOnly": True}
+
+
+def enum(*values):
+    return {"type": "string", "enum": list(values)}
+
+
 EXTRA = {
     "Function": {"satisfiesPzi": {**BOOL, **OUT}, "buildpackStack": STRING},
-    "ServiceConfig": {"directVpcEgress": STRING},
+    "ServiceConfig": {"directVpcEgress": enum("DIRECT_VPC_EGRESS_UNSPECIFIED", "VPC_EGRESS_PRIVATE_RANGES_ONLY", "VPC_EGRESS_ALL_TRAFFIC")},
     "GoogleCloudRunV2Container": {"baseImageUri": STRING, "buildInfo": {"type": "object", **OUT}, "sourceCode": {"type": "any"},
                                   "readinessProbe": {"$ref": "GoogleCloudRunV2Probe"}},
     "GoogleCloudRunV2Service": {"urls": {"type": "array", "items": STRING, **OUT}, "invokerIamDisabled": BOOL, "satisfiesPzi": {**BOOL, **OUT},
                                 "buildConfig": {"type": "any"}, "iapEnabled": BOOL, "threatDetectionEnabled": {**BOOL, **OUT}},
-    "GoogleCloudRunV2ServiceScaling": {"scalingMode": STRING, "manualInstanceCount": {"type": "integer", "format": "int32"},
+    "GoogleCloudRunV2ServiceScaling": {"scalingMode": enum("SCALING_MODE_UNSPECIFIED", "AUTOMATIC", "MANUAL"), "manualInstanceCount": {"type": "integer", "format": "int32"},
                                        "maxInstanceCount": {"type": "integer", "format": "int32"}},
     "GoogleCloudRunV2RevisionTemplate": {"client": STRING, "clientVersion": STRING, "serviceMesh": {"type": "any"},
-                                         "gpuZonalRedundancyDisabled": BOOL, "encryptionKeyRevocationAction": STRING,
+                                         "gpuZonalRedundancyDisabled": BOOL,
+                                         "encryptionKeyRevocationAction": enum("ENCRYPTION_KEY_REVOCATION_ACTION_UNSPECIFIED", "PREVENT_NEW", "SHUTDOWN"),
                                          "encryptionKeyShutdownDuration": {"type": "string", "format": "google-duration"}},
 }
 KINDS = {("string", None): "STRING", ("boolean", None): "BOOL", ("integer", "int32"): "INT32", ("string", "int64"): "INT64", ("string", "byte"): "BYTES",

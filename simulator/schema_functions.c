@@ -89,6 +89,7 @@ static const struct schema_field m_event_trigger_fields[] = {
 };
 static const struct schema_message m_event_trigger = {"EventTrigger", m_event_trigger_fields};
 
+static const struct schema_enum e_service_config_direct_vpc_egress = {"google.cloud.functions.v2.ServiceConfig.DirectVpcEgress", (const char *const[]){"DIRECT_VPC_EGRESS_UNSPECIFIED", "VPC_EGRESS_PRIVATE_RANGES_ONLY", "VPC_EGRESS_ALL_TRAFFIC", NULL}};
 static const struct schema_enum e_service_config_ingress_settings = {"google.cloud.functions.v2.ServiceConfig.IngressSettings", (const char *const[]){"INGRESS_SETTINGS_UNSPECIFIED", "ALLOW_ALL", "ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB", NULL}};
 static const struct schema_field m_secret_env_var_fields[] = {
     {"key", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
@@ -122,7 +123,7 @@ static const struct schema_field m_service_config_fields[] = {
     {"availableCpu", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
     {"availableMemory", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
     {"binaryAuthorizationPolicy", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
-    {"directVpcEgress", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
+    {"directVpcEgress", SCHEMA_ENUM, SCHEMA_ONE, false, &e_service_config_direct_vpc_egress},
     {"environmentVariables", SCHEMA_STRING, SCHEMA_MAP, false, NULL},
     {"ingressSettings", SCHEMA_ENUM, SCHEMA_ONE, false, &e_service_config_ingress_settings},
     {"maxInstanceCount", SCHEMA_INT32, SCHEMA_ONE, false, NULL},

@@ -17,11 +17,12 @@ static const struct schema_message m_binary_authorization = {"BinaryAuthorizatio
 
 static const struct schema_enum e_service_ingress = {"google.cloud.run.v2.Service.Ingress", (const char *const[]){"INGRESS_TRAFFIC_UNSPECIFIED", "INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER", "INGRESS_TRAFFIC_NONE", NULL}};
 static const struct schema_enum e_service_launch_stage = {"google.cloud.run.v2.Service.LaunchStage", (const char *const[]){"LAUNCH_STAGE_UNSPECIFIED", "EARLY_ACCESS", "ALPHA", "BETA", "GA", "DEPRECATED", "UNIMPLEMENTED", "PRELAUNCH", NULL}};
+static const struct schema_enum e_service_scaling_scaling_mode = {"google.cloud.run.v2.ServiceScaling.ScalingMode", (const char *const[]){"SCALING_MODE_UNSPECIFIED", "AUTOMATIC", "MANUAL", NULL}};
 static const struct schema_field m_service_scaling_fields[] = {
     {"manualInstanceCount", SCHEMA_INT32, SCHEMA_ONE, false, NULL},
     {"maxInstanceCount", SCHEMA_INT32, SCHEMA_ONE, false, NULL},
     {"minInstanceCount", SCHEMA_INT32, SCHEMA_ONE, false, NULL},
-    {"scalingMode", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
+    {"scalingMode", SCHEMA_ENUM, SCHEMA_ONE, false, &e_service_scaling_scaling_mode},
     {NULL, 0, 0, false, NULL},
 };
 static const struct schema_message m_service_scaling = {"ServiceScaling", m_service_scaling_fields};
@@ -130,6 +131,7 @@ static const struct schema_field m_container_fields[] = {
 };
 static const struct schema_message m_container = {"Container", m_container_fields};
 
+static const struct schema_enum e_revision_template_encryption_key_revocation_action = {"google.cloud.run.v2.RevisionTemplate.EncryptionKeyRevocationAction", (const char *const[]){"ENCRYPTION_KEY_REVOCATION_ACTION_UNSPECIFIED", "PREVENT_NEW", "SHUTDOWN", NULL}};
 static const struct schema_enum e_revision_template_execution_environment = {"google.cloud.run.v2.RevisionTemplate.ExecutionEnvironment", (const char *const[]){"EXECUTION_ENVIRONMENT_UNSPECIFIED", "EXECUTION_ENVIRONMENT_GEN1", "EXECUTION_ENVIRONMENT_GEN2", NULL}};
 static const struct schema_field m_node_selector_fields[] = {
     {"accelerator", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
@@ -223,7 +225,7 @@ static const struct schema_field m_revision_template_fields[] = {
     {"clientVersion", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
     {"containers", SCHEMA_MESSAGE, SCHEMA_LIST, false, &m_container},
     {"encryptionKey", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
-    {"encryptionKeyRevocationAction", SCHEMA_STRING, SCHEMA_ONE, false, NULL},
+    {"encryptionKeyRevocationAction", SCHEMA_ENUM, SCHEMA_ONE, false, &e_revision_template_encryption_key_revocation_action},
     {"encryptionKeyShutdownDuration", SCHEMA_DURATION, SCHEMA_ONE, false, NULL},
     {"executionEnvironment", SCHEMA_ENUM, SCHEMA_ONE, false, &e_revision_template_execution_environment},
     {"gpuZonalRedundancyDisabled", SCHEMA_BOOL, SCHEMA_ONE, false, NULL},

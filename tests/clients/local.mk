@@ -29,3 +29,4 @@ EXTRA_DIST += tests/clients/gcp/go-functions/client.json tests/clients/gcp/go-fu
 EXTRA_DIST += tests/clients/gcp/googleapi/client.json tests/clients/gcp/googleapi/cases.py
 EXTRA_DIST += tests/clients/gcp/node-functions/client.json tests/clients/gcp/node-functions/cases.js
 EXTRA_DIST += tests/clients/gcp/node-logging/client.json tests/clients/gcp/node-logging/cases.js
+EXTRA_DIST += tests/clients/gcp/node-run/client.json tests/clients/gcp/node-run/cases.js

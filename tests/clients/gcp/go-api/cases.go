@@ -1,4 +1,4 @@
-// Google's API clients for Go that are made from the discovery documents: Cloud Logging and Cloud Functions.
+// Google's API clients for Go that are made from the discovery documents: Cloud Logging, Cloud Functions, Cloud Run.
 // SPDX-License-Identifier: Apache-2.0
 package main
 
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/logging/v2"
 	"google.golang.org/api/option"
+	"google.golang.org/api/run/v2"
 )
 
 const version = "0.215.0"
@@ -26,6 +27,7 @@ var project, region = os.Getenv("SIM_PROJECT"), os.Getenv("SIM_REGION")
 var parent = "projects/" + project + "/locations/" + region
 var logs *logging.Service
 var functions *cloudfunctions.ProjectsLocationsService
+var services *run.ProjectsLocationsService
 
 func must(err error) {
 	if err != nil {
@@ -133,6 +135,30 @@ var cases = []struct {
 		_, err = functions.Operations.Get(parent + "/operations/none").Do()
 		want(code(err) == 404, "%v", err)
 	}},
+	{"run: create, list, delete", func() {
+		wait := func(op *run.GoogleLongrunningOperation, err error) {
+			for must(err); !op.Done; must(err) {
+				op, err = services.Operations.Wait(op.Name, &run.GoogleLongrunningWaitOperationRequest{Timeout: "10s"}).Do()
+			}
+			want(op.Error == nil, "the operation failed: %+v", op.Error)
+		}
+		wait(services.Services.Create(parent, &run.GoogleCloudRunV2Service{Template: &run.GoogleCloudRunV2RevisionTemplate{
+			Containers: []*run.GoogleCloudRunV2Container{{Image: "busybox", Command: []string{"nc"}, Args: []string{"-ll", "-p", "8080", "-e", "cat"}}}}}).ServiceId("goserve").Do())
+		s, err := services.Services.Get(parent + "/services/goserve").Do()
+		must(err)
+		want(s.TerminalCondition.State == "CONDITION_SUCCEEDED" && s.Generation == 1 && s.Uri != "", "%+v", s)
+		list, err := services.Services.List(parent).Do()
+		must(err)
+		want(len(list.Services) == 1 && list.Services[0].Name == s.Name, "%+v", list)
+		r, err := services.Services.Revisions.List(s.Name).Do()
+		must(err)
+		want(len(r.Revisions) == 1, "%+v", r)
+		_, err = services.Services.Patch(s.Name, &run.GoogleCloudRunV2Service{Etag: `"stale"`, Template: s.Template}).UpdateMask("template").Do()
+		want(code(err) == 409, "a stale etag: %v", err)
+		wait(services.Services.Delete(s.Name).Do())
+		_, err = services.Services.Get(s.Name).Do()
+		want(code(err) == 404, "%v", err)
+	}},
 	{"logging: write and list", func() {
 		var all []*logging.LogEntry
 		for i := 0; i < 25; i++ {
@@ -190,6 +216,9 @@ func main() {
 	service, err := cloudfunctions.NewService(ctx, options...)
 	must(err)
 	functions = service.Projects.Locations
+	served, err := run.NewService(ctx, options...)
+	must(err)
+	services = served.Projects.Locations
 	fmt.Println("version -", version)
 	for _, c := range cases {
 		try(c.name, c.fn)
