@@ -194,4 +194,5 @@ def functions_invoker_policy():
 
 main(subprocess.run(["gcloud", "--version"], capture_output=True, text=True, timeout=TIMEOUT, env=ENV).stdout.split("\n")[0].rpartition(" ")[2], {
     "functions deploy --source=DIR --runtime=docker": "gcloud itself has no such runtime and ends with a KeyError before it asks; --source=gs://… works",
+    "run services": "gcloud asks a region's own host (us-central1-HOST), which no override reaches, and Cloud Run v1 there; the clients of v2 do",
     "logging tail": "gRPC alone; the simulator speaks REST"})
