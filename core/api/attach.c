@@ -3,12 +3,14 @@
  *
  * Output is a pinned cursor on the log store, opened before the head goes out, so that nothing written after a later start
  * is lost; stdin goes to the model, which keeps it until the process runs. The end of the run ends the stream, after its last
- * byte, when the container's state says so already.
+ * byte, when the container's state says so already. Without an agent there is no capture: then what the cloud's log has of the run
+ * comes at its end (cloud_tail.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdlib.h>
 #include <string.h>
+#include "api/cloud_tail.h"
 #include "api/internal.h"
 #include "api/streams.h"
 #include "base/log.h"
@@ -20,10 +22,11 @@ struct attach {
     struct client_stream stream;
     struct container *c;       /* a reference is held */
     struct log_cursor *cursor;
+    struct cloud_tail *tail;   /* after the run, when there was no capture */
     struct stdin_client *in;
     struct soon soon;
     bool want_stdout, want_stderr;
-    bool done;
+    bool streams;              /* not only what was */
 };
 
 static void attach_free(struct attach *a, bool eof)
@@ -32,6 +35,7 @@ static void attach_free(struct attach *a, bool eof)
         container_stdin_close(a->in, eof);
     if (a->cursor != NULL)
         log_cursor_close(a->cursor);
+    cloud_tail_cancel(a->tail);
     soon_cancel(&a->soon);
     container_unref(a->c);
     free(a);
@@ -41,6 +45,31 @@ static bool wanted(const struct attach *a, uint8_t stream)
 {
     return stream == RECORD_STDERR ? a->want_stderr : a->want_stdout;
 }
+
+static void end(struct attach *a)
+{
+    client_stream_close(&a->stream);
+    attach_free(a, false);
+}
+
+static bool on_line(void *arg, uint8_t stream, const char *p, size_t n)
+{
+    struct attach *a = arg;
+
+    if (wanted(a, stream))
+        client_stream_frame(&a->stream, stream, p, n);
+    return client_stream_writable(&a->stream);
+}
+
+static void on_tail_end(void *arg)
+{
+    struct attach *a = arg;
+
+    a->tail = NULL;
+    end(a);
+}
+
+static const struct cloud_tail_ops tail_ops = {.on_line = on_line, .on_end = on_tail_end};
 
 static void pump(struct attach *a)
 {
@@ -53,15 +82,20 @@ static void pump(struct attach *a)
             client_stream_frame(&a->stream, r.stream, r.data, r.len);
     if (next == LOG_FAILED)
         log_error("api", "attach to %.12s: %s", a->c->id, err.message);
-    if (next == LOG_END || next == LOG_FAILED) {
-        client_stream_close(&a->stream);
-        attach_free(a, false);
-    }
+    if (next == LOG_END && a->tail == NULL)
+        a->tail = cloud_tail_begin(a->c, a->streams, &tail_ops, a);
+    if (next == LOG_FAILED || (next == LOG_END && a->tail == NULL))
+        end(a);
 }
 
 static void on_soon(void *arg)
 {
-    pump(arg);
+    struct attach *a = arg;
+
+    if (a->tail != NULL)
+        cloud_tail_resume(a->tail);
+    else
+        pump(a);
 }
 
 /* From the log store, perhaps inside the writer's stack: go on a moment later. */
@@ -96,7 +130,7 @@ static void on_eof(void *arg)
 
 static void on_room(void *arg)
 {
-    pump(arg);
+    on_soon(arg);
 }
 
 static void on_detach(void *arg)
@@ -172,6 +206,7 @@ static void attach(struct api_call *c, bool ws)
     a->c = k;
     container_ref(k);
     /* attach/ws knew no choice before 1.42 */
+    a->streams = stream;
     a->want_stdout = api_query_bool(c, "stdout", false) || (ws && c->version < 42);
     a->want_stderr = api_query_bool(c, "stderr", false) || (ws && c->version < 42);
     soon_init(&a->soon, on_soon, a);

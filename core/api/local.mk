@@ -1,7 +1,7 @@
 # core/api: one file per Docker resource.
 noinst_LIBRARIES += libskl_api.a
 api_sources = core/api/api.c core/api/api.h core/api/archive.c core/api/attach.c core/api/auth.c \
-	core/api/auth_config.c core/api/auth_config.h core/api/call.c core/api/call.h \
+	core/api/auth_config.c core/api/auth_config.h core/api/call.c core/api/call.h core/api/cloud_tail.c core/api/cloud_tail.h \
 	core/api/containers_create.c core/api/containers_inspect.c core/api/containers_list.c \
 	core/api/containers_ops.c core/api/containers_text.c core/api/containers_text.h core/api/create.h \
 	core/api/create_config.c core/api/create_host.c core/api/create_merge.c core/api/create_modes.c core/api/create_mounts.c core/api/create_mounts.h core/api/decompress.c \

@@ -176,6 +176,50 @@ def test_late_entries(images):
         cloud.close()
 
 
+@pytest.mark.parametrize("semantics", ["strict", "extended"])
+def test_docker_run_without_an_agent(images, semantics):
+    """What was printed comes to who is attached when the cloud's log has it: late, whole, each line once; and nobody waits for ever."""
+    cloud = skl.Cloud(images, ["--log-delay", "700ms"])
+    d = alone(images, cloud, semantics=semantics)
+    try:
+        done = d.docker("run", "--rm", "busybox", "sh", "-c", "echo out; echo out; echo err >&2; exit 3")
+        both = sorted(done.stdout.splitlines() + done.stderr.splitlines())
+        assert (done.returncode, both) == (3, ["err", "out", "out"])
+        assert done.stderr == ("" if semantics == "strict" else "err\n")
+        if semantics == "strict":
+            return
+        done = d.docker("run", "--name", "twice", "busybox", "sh", "-c", "seq 1 3000")
+        assert (done.returncode, done.stdout.split()) == (0, [str(i) for i in range(1, 3001)])
+        again = d.docker("start", "-a", "twice")
+        assert (again.returncode, again.stdout.split()) == (0, [str(i) for i in range(1, 3001)])
+        silent = d.docker("run", "--rm", "busybox", "true")
+        assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
+    finally:
+        d.close()
+        cloud.close()
+
+
+def test_who_goes_away_from_a_run_without_an_agent(images):
+    cloud = skl.Cloud(images, ["--log-delay", "1h"])
+    d = alone(images, cloud)
+    try:
+        cid = d.api.create(Cmd=["echo", "x"])
+        raw = d.api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1")
+        d.api.start(cid)
+        assert d.api.wait(cid) == 0
+        wait_until(lambda: [r["rpc"] for r in cloud.requests()].count("ListLogEntries") > 1, "looks at the log")
+        raw.close()
+        d.api.remove(cid)
+        old = d.api.create(Cmd=["echo", "x"])
+        d.api.start(old)
+        assert d.api.wait(old) == 0
+        with d.api.hijack("POST", f"/containers/{old}/attach?logs=1&stdout=1") as raw:
+            assert raw.frames() == []  # one look
+    finally:
+        d.close()
+        cloud.close()
+
+
 def test_many_readers_within_the_quota(cloud, images):
     """Sixty reads a minute, however many want to read (after sixty that may go at once); each gets what is its own."""
     d = alone(images, cloud)
