@@ -85,9 +85,14 @@ static void add_all_exposed(struct bindings *all, struct json_object *bindings)
     }
 }
 
-/* Most containers publish nothing, and lists of a thousand ask for each: the texts are looked at before they are parsed. */
+/* Most containers publish nothing, and lists of a thousand ask for each: the texts are looked at before they are parsed. As with
+ * Docker a container without an endpoint of its own publishes nothing. */
 static bool asks_for_ports(const struct container *c)
 {
+    const char *mode = c->network_mode != NULL ? c->network_mode : "";
+
+    if (str_eq(mode, "host") || str_eq(mode, "none") || str_starts(mode, "container:"))
+        return false;
     return strstr(c->host_config, "\"PortBindings\":{\"") != NULL || strstr(c->host_config, "\"PublishAllPorts\":true") != NULL;
 }
 

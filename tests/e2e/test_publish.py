@@ -23,10 +23,12 @@ def binding(port=0, ip=LOOPBACK):
     return [{"HostIp": ip, "HostPort": str(port) if port else ""}]
 
 
-def run(api, *command, port=7, bindings=None, ready=True, **host):
+def run(api, *command, port=7, bindings=None, ready=True, published=True, **host):
     """(ID, host port) of a container that listens on a port inside."""
     cid = api.create(Cmd=list(command), HostConfig={"PortBindings": {f"{port}/tcp": bindings or binding()}, **host})
     api.start(cid)
+    if not published:
+        return cid, None
     published = port_of(api, cid, port)
     if ready:
         wait_until(lambda: listens(api, cid, port), "the server in the container")
@@ -177,6 +179,25 @@ def test_a_range_and_all_exposed(api):
     api.start(cid)
     wait_until(lambda: listens(api, cid, 7), "the server")
     assert echo(port_of(api, cid, 7), b"all") == b"all"
+    api.remove(cid)
+
+
+@pytest.mark.parametrize("mode", ["host", "none"])
+def test_without_an_endpoint_nothing_is_published(api, mode):
+    port = skl.free_port()
+    cid, _ = run(api, "sleep", "1000", bindings=binding(port), published=False, NetworkMode=mode)
+    assert not api.inspect(cid)["NetworkSettings"]["Ports"].get("7/tcp")
+    with pytest.raises(ConnectionRefusedError):
+        connect(port)
+    api.remove(cid)
+
+
+def test_version_6(api):
+    cid, port = run(api, *ECHO, bindings=binding(ip="::1"))
+    with socket.create_connection(("::1", port), skl.TIMEOUT) as s:
+        s.sendall(b"six")
+        s.shutdown(socket.SHUT_WR)
+        assert to_end(s) == b"six"
     api.remove(cid)
 
 
