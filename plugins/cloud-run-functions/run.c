@@ -28,6 +28,8 @@
 #define AGAIN_MAX   (8 * GCP_SECOND)
 /* How long it is tried again: permissions and names take effect minutes after the function was made ... */
 #define PATIENCE_NEW (120 * GCP_SECOND)
+/* ... but the daemon waits no longer than agent.connect-timeout (60 s) for an agent, and then can't say why none came. */
+#define PATIENCE_AGENT (45 * GCP_SECOND)
 /* ... no free instance: the run before this one is just ending; no connection: a network that hiccups. */
 #define PATIENCE_BUSY          (15 * GCP_SECOND)
 #define PATIENCE_NO_CONNECTION (3 * GCP_SECOND)
@@ -54,7 +56,8 @@ struct gcf_run {
     struct gcp_token_wait *token_wait;
     struct skl_timer *timer;
     struct skl_http *http;
-    bool canceled, reauthed;
+    bool canceled, reauthed, warned;
+    bool agent; /* the daemon waits for it */
     int64_t began, delay;
     char *token;
 };
@@ -154,13 +157,26 @@ void gcf_run_end(struct skl_instance *inst, const char *container_id)
 static int64_t run_patience(const struct gcf_run *r, const struct skl_http_response *res)
 {
     const struct skl_host *host = r->inst->host;
-    int64_t spent = gcf_now(r->inst) - r->began;
+    int64_t spent = gcf_now(r->inst) - r->began, left;
 
     if (!res->status)
         return PATIENCE_NO_CONNECTION - spent;
     if (res->status == 429 || res->status == 409)
         return PATIENCE_BUSY - spent;
-    return r->handle.created + PATIENCE_NEW - host->now_wall(host->ctx);
+    left = r->handle.created + PATIENCE_NEW - host->now_wall(host->ctx);
+    return r->agent && left > PATIENCE_AGENT - spent ? PATIENCE_AGENT - spent : left;
+}
+
+static void run_warn(struct gcf_run *r, const struct skl_http_response *res)
+{
+    struct skl_run_end end = {.size = sizeof(end)};
+    char reason[900];
+
+    if (r->warned)
+        return;
+    r->warned = true;
+    gcf_run_judge(&end, reason, sizeof(reason), res);
+    gcf_log(r->inst, SKL_LOG_WARN, "container %.12s: %s; trying again for a while", r->container_id, reason);
 }
 
 static int64_t run_delay(const struct gcf_run *r)
@@ -187,6 +203,7 @@ static bool run_again(struct gcf_run *r, const struct skl_http_response *res)
     } else if (delay >= run_patience(r, res)) {
         return false;
     }
+    run_warn(r, res);
     run_retry(r, delay);
     return true;
 }
@@ -332,6 +349,7 @@ static struct gcf_run *run_new(struct skl_instance *inst, const struct skl_conta
         return NULL;
     r->inst = inst;
     r->number = c->run;
+    r->agent = c->agent_callback_url != NULL;
     r->began = gcf_now(inst);
     r->delay = AGAIN_FIRST;
     r->watch.arg = r;

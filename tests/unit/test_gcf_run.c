@@ -204,9 +204,20 @@ static void test_pitfall_25_forbidden(void)
     start();
     fake_pass(&f, 300 * FAKE_SEC);
     check_end(SKL_END_FAILED, 1);
-    CU_ASSERT(f.ended[0].time < 125 * FAKE_SEC);
+    CU_ASSERT(f.ended[0].time < 50 * FAKE_SEC); /* before the daemon gives up waiting for the agent */
+    CU_ASSERT_TRUE(fake_logged(&f, "roles/run.invoker on the function's service; trying again"));
     CU_ASSERT_PTR_NOT_NULL(strstr(f.ended[0].reason, "Your client does not have permission"));
     CU_ASSERT_PTR_NOT_NULL(strstr(f.ended[0].reason, "roles/run.invoker"));
+    end();
+
+    begin();
+    container.handle = handle;
+    container.agent_callback_url = NULL; /* nobody waits */
+    fake_on(&f, RUN, FAKE_ALWAYS, ANSWER(403, FORBIDDEN));
+    start();
+    fake_pass(&f, 300 * FAKE_SEC);
+    check_end(SKL_END_FAILED, 1);
+    CU_ASSERT(f.ended[0].time > 100 * FAKE_SEC && f.ended[0].time < 125 * FAKE_SEC);
     end();
 
     begin(); /* an old function: at once */
