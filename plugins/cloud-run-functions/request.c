@@ -47,6 +47,8 @@ static void put_warning(const struct gcf_resources *r, char *warning, size_t siz
     if (r->cpu_raised)
         (void)snprintf(warning, size, "A function with %s of memory needs at least %s CPUs: it has them.",
                        r->memory, r->cpu);
+    else if (r->cpu_rounded)
+        (void)snprintf(warning, size, "A function has less than 1, or 1, 2, 4, 6 or 8 CPUs: this one has %s.", r->cpu);
     else if (r->memory_raised)
         (void)snprintf(warning, size, "A function with %s CPUs has at least %s of memory: it has that.",
                        r->cpu, r->memory);

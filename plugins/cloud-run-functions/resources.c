@@ -160,6 +160,7 @@ int gcf_resources_choose(struct gcf_resources *ret, int64_t memory, int64_t nano
     fit_milli = cpu_at_least(want_milli, want_memory);
     fit_memory = memory_at_least(want_memory, fit_milli);
     ret->cpu_raised = fit_milli > want_milli;
+    ret->cpu_rounded = nano_cpus > 0 && want_milli >= 1000 && want_milli * 1000000 > nano_cpus;
     ret->memory_raised = memory > 0 && fit_memory > want_memory;
     ret->concurrency = fit_milli >= 1000 ? CONCURRENCY : 1;
     write_cpu(ret, fit_milli);

@@ -16,6 +16,7 @@ struct gcf_resources {
     char cpu[16];       /* availableCpu */
     int concurrency;    /* maxInstanceRequestConcurrency */
     bool cpu_raised;    /* more than was asked for, because of the memory */
+    bool cpu_rounded;   /* more than was asked for, because there is no such number of CPUs */
     bool memory_raised; /* more than was asked for, because of the CPUs or the minimum */
 };
 

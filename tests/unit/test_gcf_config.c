@@ -317,6 +317,12 @@ static void test_request_variants(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(warning, "at least 2 CPUs"));
     json_object_put(o);
     c.memory = 0;
+    c.nano_cpus = 3000000000;
+    o = gcf_request_function(inst, &c, warning, sizeof(warning), &err);
+    UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.availableCpu"), "4");
+    CU_ASSERT_PTR_NOT_NULL(strstr(warning, "6 or 8 CPUs: this one has 4"));
+    json_object_put(o);
+    c.nano_cpus = 0;
     o = gcf_request_function(inst, &c, warning, sizeof(warning), &err);
     UNIT_STR_EQ(gcp_json_str(o, "serviceConfig.availableMemory"), "512Mi");
     UNIT_INT_EQ(gcp_json_int(o, "serviceConfig.maxInstanceRequestConcurrency", 0), 1);

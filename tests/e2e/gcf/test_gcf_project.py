@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import concurrent.futures
+import os
 import time
 
 import pytest
@@ -21,6 +22,16 @@ def alone(images, cloud, **options):
 
 def function_of(cloud, cid):
     return next(f for f in cloud.functions() if f["name"].endswith("/skls-" + cid[:12]))["serviceConfig"]
+
+
+@pytest.fixture(name="two", scope="module")
+def two_fixture(images):
+    cloud = skl.Cloud(images)
+    d = skl.Daemon(images, cloud=cloud)
+    d.api.pull()
+    yield cloud, d
+    d.close()
+    cloud.close()
 
 
 # ---- two daemons ----
@@ -51,6 +62,29 @@ def test_two_daemons_on_one_project(cloud, images):
             d.close()
 
 
+# ---- invocations ----
+def timers(pid, port):
+    """The kernel's timer of each connection to that port: 2 is keep-alive."""
+    with open(f"/proc/{pid}/net/tcp") as f:
+        rows = [line.split() for line in f][1:]
+    own = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if os.path.lexists(f"/proc/{pid}/fd/{fd}")}
+    return [int(row[5].split(":")[0], 16) for row in rows
+            if row[3] == "01" and int(row[2].split(":")[1], 16) == port and f"socket:[{row[9]}]" in own]
+
+
+def test_an_invocation_is_kept_alive(two):
+    """It may be silent for an hour: what stands between must not take it for dead, nor may its end go unnoticed."""
+    cloud, d = two
+    port = int(cloud.url.rpartition(":")[2])
+    cid = d.api.create(Cmd=["sleep", "1000"])
+    d.api.start(cid)
+    with_run = wait_until(lambda: (t := timers(d.process.pid, port)) and set(t) == {2} and t, "keep-alive on each connection")
+    d.api.post(f"/containers/{cid}/kill")
+    d.api.wait(cid)
+    wait_until(lambda: len(timers(d.process.pid, port)) < len(with_run), "the invocation's connection to close")
+    d.api.remove(cid)
+
+
 # ---- time limits ----
 @pytest.mark.parametrize("semantics", ["strict", "extended"])
 @pytest.mark.parametrize("agent", [True, False])
@@ -74,16 +108,6 @@ def test_the_time_limit_of_a_function(cloud, images, semantics, agent):
 
 
 # ---- what containers ask for ----
-@pytest.fixture(name="two", scope="module")
-def two_fixture(images):
-    cloud = skl.Cloud(images)
-    d = skl.Daemon(images, cloud=cloud)
-    d.api.pull()
-    yield cloud, d
-    d.close()
-    cloud.close()
-
-
 ODD = ["PORT=1", "K_SERVICE=mine", "GOOGLE_CLOUD_PROJECT=p", "X_GOOGLE_A=x", "a.b-c=dots", "EMPTY=", "NL=a\nb", "EQ=a=b", "U=\u00e9\u4e2d", "SOCKERLESS_X=1"]
 
 
