@@ -182,8 +182,8 @@ static int parse(struct rule *r, const char *spec, struct skl_error *err)
         return bad(spec, "WHAT is a status from 400 to 599, reset, lost, slow:DURATION, fail[:CODE], short[:N], late:DURATION or twice", err);
     if ((r->hit.kind == FAULT_LATE || r->hit.kind == FAULT_TWICE) != str_eq(who, FAULTS_ENTRY))
         return bad(spec, "late and twice are for " FAULTS_ENTRY ", and nothing else is", err);
-    if (r->hit.kind == FAULT_SHORT && !str_eq(who, "ListLogEntries"))
-        return bad(spec, "short is for ListLogEntries", err);
+    if (r->hit.kind == FAULT_SHORT && !str_starts(who, "List"))
+        return bad(spec, "short is for lists", err);
     r->rpc = STEAL(who);
     return 0;
 }

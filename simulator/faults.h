@@ -14,7 +14,7 @@
  *            lost        it is done, and the answer is lost with the connection
  *            slow:D      it is done D (a Go duration) later
  *            fail[:CODE] the operation is made and fails with that gRPC code (default 13, INTERNAL)
- *            short[:N]   of ListLogEntries: the page holds N entries at most (default 0) and has a successor
+ *            short[:N]   of lists (ListFunctions, ListLogEntries, ...): the page holds N entries at most (default 0) and has a successor
  *            late:D      of LogEntry (each entry that comes in, counted as calls are): it is to be seen D later
  *            twice       of LogEntry: each answer that has it has it twice
  *

@@ -38,7 +38,7 @@ static const char help[] =
     "                            and nobody else is known\n"
     "  --fault SPEC              RPC[@WHEN]=WHAT (may be repeated): RPC as in the request log, or *; WHEN is N, N-M, /N or P%;\n"
     "                            WHAT is a status, reset, lost, slow:D or fail[:CODE]; or agents/D=cut,\n"
-    "                            ListLogEntries=short[:N], LogEntry=late:D, LogEntry=twice\n"
+    "                            ListX=short[:N], LogEntry=late:D, LogEntry=twice\n"
     "  --control ADDR:PORT       GET, POST {\"fault\":SPEC}, DELETE /faults at run time; the port is in STATE-DIR/control-port\n"
     "  --agent FILE              the agent's binary (default: $SOCKERLESS_AGENT, or beside this program)\n"
     "  --log-level L             error, warn, info, debug\n"

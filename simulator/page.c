@@ -71,6 +71,9 @@ bool page_read(struct sim_call *c, size_t standard, size_t max, struct page *ret
         return false;
     }
     ret->size = n == 0 ? standard : (size_t)n > max ? max : (size_t)n;
+    ret->shortened = c->short_page;
+    if (c->short_page && (uint64_t)c->page_max < ret->size)
+        ret->size = (size_t)c->page_max;
     ret->args = hash_args(c);
     if (!str_empty(token) && !read_token(token, ret)) {
         call_fail(c, 400, "INVALID_ARGUMENT", "page_token doesn't match arguments from the request");
@@ -166,7 +169,7 @@ bool page_cut(struct sim_call *c, const struct page *p, struct json_object *all,
         json_push(list, json_object_get(json_object_array_get_idx(all, i)));
     if (json_object_array_length(list) == 0)
         json_object_object_del(answer, list_key);
-    if (p->from < n && n - p->from > p->size)
+    if (p->from < n && (n - p->from > p->size || p->shortened))
         put_token(answer, p, p->from + p->size);
     return true;
 }

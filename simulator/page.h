@@ -12,6 +12,7 @@
 
 struct page {
     size_t from, size;
+    bool shortened; /* a fault: there is to be a next page */
     uint64_t args;  /* hash of the arguments that must not change */
 };
 

@@ -170,3 +170,22 @@ def test_many_containers_in_bad_weather(faulty):
     posts = collections.Counter(r["path"] for r in cloud.rpcs("Invoke") if r["status"] != 429)
     assert max(posts.values()) == 1, [(r["path"][-12:], r["status"]) for r in cloud.rpcs("Invoke") if posts[r["path"]] > 1]
     assert d.api.get("/containers/json?all=1").json == []
+
+
+def test_functions_in_short_pages(faulty):
+    """A page that is short, or empty, and has a successor: a daemon that comes back finds its functions all the same, and deletes none."""
+    d, cloud = faulty()
+    cids = [d.api.create(Cmd=["echo", str(i)], name=f"paged-{i}") for i in range(5)]
+    names = cloud.names()
+    assert len(names) == 5
+    d.kill9()
+    for fault in ("ListFunctions@1=short", "ListFunctions@1-2=short:1", "ListFunctions@1=short", "ListFunctions@1=short:2"):
+        cloud.faults("POST", fault)
+    d.start()
+    wait_until(lambda: all(f["struck"] for f in cloud.faults()), "the short pages to be read")
+    assert cloud.faults("DELETE") == [] and cloud.names() == names
+    assert {c["Id"] for c in d.api.get("/containers/json?all=1").json} == set(cids)
+    assert d.docker("start", "-a", "paged-3").stdout == "3\n"
+    for cid in cids:
+        d.api.remove(cid)
+    wait_until(lambda: cloud.names() == set(), "the deletions")
