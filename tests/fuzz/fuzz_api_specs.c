@@ -1,6 +1,6 @@
 /*
  * tests/fuzz/fuzz_api_specs.c - the small texts of the API: ports, binds, detach keys, challenges, versions, signals,
- * listeners. The first byte picks the parser.
+ * listeners, times. The first byte picks the parser.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,6 +12,7 @@
 #include "api/port.h"
 #include "api/registry.h"
 #include "api/version.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/signame.h"
 #include "daemon/listen.h"
@@ -73,6 +74,19 @@ static void ports(const char *s)
     port_parse_host(s, &a, &b, NULL);
 }
 
+/* What was read is what it is when it is written and read again. */
+static void times(const char *s)
+{
+    char text[TIME_RFC3339_SIZE];
+    int64_t t = 0, again = 0, ns;
+
+    duration_parse(s, &ns);
+    if (!time_parse_docker(s, INT64_C(1700000000) * NS_PER_S, &t))
+        return;
+    if (!time_parse_rfc3339(time_format_rfc3339(t, text), &again) || again != t)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(free_p) char *s = NULL;
@@ -81,6 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     s = xstrndup((const char *)data + 1, size - 1);
+    if (data[0] == 't') {
+        times(s);
+        return 0;
+    }
     switch (data[0] % 8) {
     case 0:
         ports(s);
