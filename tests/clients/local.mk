@@ -4,13 +4,14 @@ EXTRA_DIST += tests/clients/compose-1/client.json tests/clients/compose-1/cases.
 	tests/clients/compose-1/web.env tests/clients/compose-1/waits.yml tests/clients/compose-1/sick.yml
 EXTRA_DIST += tests/clients/docker-cli/client.json tests/clients/docker-cli/cases.py tests/clients/docker-cli/cli.py tests/clients/docker-cli/terminal.py
 EXTRA_DIST += tests/clients/docker-cli-20/client.json tests/clients/docker-cli-20/run
+EXTRA_DIST += tests/clients/docker-cli-29/client.json tests/clients/docker-cli-29/run
 EXTRA_DIST += tests/clients/docker-py/client.json tests/clients/docker-py/cases.py tests/clients/docker-py/house.py tests/clients/docker-py/create.py
 EXTRA_DIST += tests/clients/docker-py/streams.py tests/clients/docker-py/lifecycle.py tests/clients/docker-py/objects.py
 EXTRA_DIST += tests/clients/docker-py-newest/client.json
 EXTRA_DIST += tests/clients/dockerode/client.json tests/clients/dockerode/cases.js
 EXTRA_DIST += tests/clients/testcontainers-node/client.json tests/clients/testcontainers-node/cases.js
 EXTRA_DIST += tests/clients/testcontainers-python/client.json tests/clients/testcontainers-python/cases.py
-EXTRA_DIST += tests/clients/compose-2/client.json
+EXTRA_DIST += tests/clients/compose-2/client.json tests/clients/compose-5/client.json
 EXTRA_DIST += tests/clients/act/client.json tests/clients/act/cases.py tests/clients/act/workflow.yml tests/clients/act/failing.yml \
 	tests/clients/act/javascript.yml tests/clients/act/action.yml tests/clients/act/action.js tests/clients/act/post.js tests/clients/act/composite.yml
 EXTRA_DIST += tests/clients/gitlab-ci-local/client.json tests/clients/gitlab-ci-local/cases.py \

@@ -51,8 +51,13 @@ class Terminal:
     def end(self):
         """Exit code, after reading what is left."""
         try:
-            while os.read(self.fd, 65536):
-                pass
+            while True:
+                ready, _, _ = select.select([self.fd], [], [], 30)
+                if not ready:
+                    os.kill(self.pid, signal.SIGKILL)
+                    raise AssertionError("it does not end")
+                if not os.read(self.fd, 65536):
+                    break
         except OSError:
             pass
         _, status = os.waitpid(self.pid, 0)
@@ -87,7 +92,7 @@ def run_it_follows_the_window():
 
 @case
 def ctrl_c_ends_the_command():
-    t = Terminal("docker", "run", "--rm", "-it", "busybox", "sh", "-c", "echo go; trap 'echo caught; exit 9' INT; while :; do sleep 0.1; done")
+    t = Terminal("docker", "run", "--rm", "-it", "busybox", "sh", "-c", "trap 'echo caught; exit 9' INT; echo go; while :; do sleep 0.1; done")
     t.read("go")
     t.type("\x03")
     t.read("caught")
@@ -145,7 +150,7 @@ def start_ai():
 
 @case
 def signals_are_proxied():
-    p = subprocess.Popen(["docker", "run", "--rm", "busybox", "sh", "-c", "echo go; trap 'echo term; exit 6' TERM; while :; do sleep 0.1; done"],
+    p = subprocess.Popen(["docker", "run", "--rm", "busybox", "sh", "-c", "trap 'echo term; exit 6' TERM; echo go; while :; do sleep 0.1; done"],
                          stdout=subprocess.PIPE, text=True)
     assert p.stdout.readline() == "go\n"
     p.send_signal(signal.SIGTERM)
@@ -163,9 +168,8 @@ def exec_it_follows_the_window_and_ctrl_c():
         t.type("stty size\n")
         return "44 144" in t.read(r"\d+ \d+\r\n")
     until(resized, "the resize")
-    t.type("sleep 3000\n")
-    t.read("sleep 3000\r\n")
-    until(lambda: "sleep 3000" in docker("top", "cli-win"), "the command")  # until then the shell has the terminal in its own mode
+    t.type("sh -c 'echo ar''med; exec sleep 3000'\n")
+    t.read("armed\r\n")  # by the command itself, which has the terminal by then
     t.type("\x03")
     t.read("# ")  # the shell is back: ctrl-C was the command's
     t.type("\x04")
@@ -215,6 +219,9 @@ def attach_sees_what_comes_and_proxies_signals():
 def two_terminals_on_one_container():
     docker("run", "-dit", "--name", "cli-two", "busybox", "sh")
     one, two = Terminal("docker", "attach", "cli-two"), Terminal("docker", "attach", "cli-two")
+    for t in (one, two):  # both are there when they see what they type
+        t.type("echo h''ere\n")
+        t.read("here")
     one.type("echo $((40 + 2))\n")
     one.read("42")
     two.read("42")
