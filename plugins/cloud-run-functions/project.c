@@ -22,6 +22,15 @@ struct put_off {
     const void *req;
 };
 
+/* It becomes part of URLs and filters. */
+static bool is_project_id(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-.:", *c))
+            return false;
+    return *text != '\0';
+}
+
 int gcf_project_init(struct skl_instance *inst, struct skl_error *err)
 {
     const char *names[] = {"GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"};
@@ -29,6 +38,8 @@ int gcf_project_init(struct skl_instance *inst, struct skl_error *err)
 
     for (int i = 0; i < 2 && (!project || !*project); i++)
         project = getenv(names[i]);
+    if (project && *project && !is_project_id(project))
+        return gcp_error(err, SKL_ERR_INVALID, "project: \"%.200s\" is not a project's ID", project);
     if (project && *project) {
         inst->project = strdup(project);
         return inst->project ? 0 : gcp_error(err, SKL_ERR_INTERNAL, "out of memory");
@@ -56,14 +67,6 @@ static void put_off_fail(struct put_off *p, const struct skl_error *why)
                     why->message);
     gcf_op_end(&p->op, &err, NULL);
     put_off_destroy(&p->op);
-}
-
-static bool is_project_id(const char *text)
-{
-    for (const char *c = text; *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("-.:", *c))
-            return false;
-    return *text != '\0';
 }
 
 static void on_project(void *arg, const struct gcp_reply *reply)
@@ -112,14 +115,21 @@ static void ask_metadata(struct skl_instance *inst, struct skl_call *call, gcf_e
 
 bool gcf_ready(struct skl_instance *inst, struct skl_call *call, gcf_entry again, const void *req)
 {
+    const char *named;
     struct skl_error err;
 
     if (inst->auth && gcp_auth_load(inst->auth, &err) < 0) {
         inst->host->complete(inst->host->ctx, call, &err, NULL);
         return false;
     }
-    if (!inst->project && gcp_auth_project(inst->auth))
-        inst->project = strdup(gcp_auth_project(inst->auth));
+    named = inst->project ? NULL : gcp_auth_project(inst->auth);
+    if (named && !is_project_id(named)) {
+        gcf_refuse(inst, call, SKL_ERR_INVALID, "\"%.200s\", which the credential file names, is not a project's ID",
+                   named);
+        return false;
+    }
+    if (named)
+        inst->project = strdup(named);
     if (inst->project)
         return true;
     if (gcp_auth_on_google(inst->auth))

@@ -427,7 +427,9 @@ static void on_answer(void *arg, const struct skl_http_response *res)
         return;
     }
     call_note_headers(call, res);
-    gcp_fault_from_response(&call->fault, res, call->host->now_wall(call->host->ctx));
+    /* A date in Retry-After is the server's: so is the clock it is measured by. */
+    gcp_fault_from_response(&call->fault, res,
+                            call->server_time ? call->server_time : call->host->now_wall(call->host->ctx));
     if (call->gate && res->status && call->fault.code != GCP_RESOURCE_EXHAUSTED)
         gate_passed(call->gate);
     if (call->fault.code == GCP_OK) {

@@ -11,6 +11,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What is a success by its status and something else by its body. */
+static void garbled(const char *body, size_t n)
+{
+    struct skl_http_response res = {.size = sizeof(res), .status = 200, .body = body, .body_len = n};
+    struct gcp_fault f;
+    struct skl_error err;
+
+    gcp_fault_garbled(&f, &res);
+    if (strlen(f.text) >= sizeof(f.text) || !*f.text || f.code == GCP_OK)
+        abort();
+    gcp_fault_to_error(&f, "do something", &err);
+    if (!gcp_utf8_valid(err.message))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const int statuses[] = {400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 302, 418, 200};
@@ -32,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gcp_fault_to_error(&f, "do something", &err);
     if (!gcp_utf8_valid(err.message))
         abort();
+    garbled(body, size - 1);
     free(body);
     return 0;
 }

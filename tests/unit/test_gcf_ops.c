@@ -383,6 +383,30 @@ static void test_project_from_metadata(void)
     fake_fini(&f);
 }
 
+/* A project's ID becomes part of URLs and filters, wherever it comes from. */
+static void test_project_that_is_none(void)
+{
+    char *text = keys_file("{\"project_id\":\"a/../b\"}");
+    struct skl_inspect_req req = {.size = sizeof(req), .container = &container};
+
+    fake_init(&f);
+    memset(&call, 0, sizeof(call));
+    container = fake_container();
+    setenv("GOOGLE_CLOUD_PROJECT", "a/b", 1);
+    CU_ASSERT_PTR_NULL(fake_open(&f, &err, NULL));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "\"a/b\" is not a project's ID"));
+    unsetenv("GOOGLE_CLOUD_PROJECT");
+    inst = fake_open(&f, &err, "credentials", keys_write("sa.json", text), NULL);
+    gcf_driver.ops->inspect(inst, &call, &req);
+    fake_run(&f, &call.done, FAKE_SEC);
+    UNIT_INT_EQ(call.err.kind, SKL_ERR_INVALID);
+    UNIT_INT_EQ(f.n_requests, 0);
+    fake_close(&f, inst);
+    fake_call_fini(&call);
+    fake_fini(&f);
+    free(text);
+}
+
 static void test_no_credentials(void)
 {
     struct skl_inspect_req req = {.size = sizeof(req), .container = &container};
@@ -412,4 +436,4 @@ static void test_no_credentials(void)
 UNIT_MAIN("gcf_ops", UNIT(test_pitfall_06_remove), UNIT(test_remove_unavailable), UNIT(test_pitfall_11_list),
           UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function), UNIT(test_token_endpoint_down),
           UNIT(test_private_function_token_refused), UNIT(test_project_from_metadata),
-          UNIT(test_no_credentials))
+          UNIT(test_project_that_is_none), UNIT(test_no_credentials))

@@ -135,6 +135,18 @@ static void test_retry_after(void)
     CU_ASSERT_TRUE(g.failed);
     UNIT_INT_EQ(f.n_requests, 3);
     end();
+
+    begin(); /* a date, by the server's clock; ours is an hour late */
+    f.wall_offset = -3600 * FAKE_SEC;
+    fake_on(&f, URL, 1,
+            ((struct fake_answer){.status = 503,
+                                  .headers = "Date: Thu, 01 Jan 2026 00:00:00 GMT\n"
+                                             "Retry-After: Thu, 01 Jan 2026 00:00:20 GMT\n"}));
+    fake_on(&f, URL, 1, ANSWER(200, "{}"));
+    run(&g, GCP_READ);
+    CU_ASSERT_FALSE(g.failed);
+    CU_ASSERT(g.time >= 20 * FAKE_SEC && g.time < 30 * FAKE_SEC);
+    end();
 }
 
 static void test_policies(void)
