@@ -95,6 +95,8 @@ struct instance;
 enum log_piece { LOG_WHOLE, LOG_PIECE, LOG_LAST_PIECE };   /* a line; a part of one that is too long for an entry */
 void log_output(struct instance *in, int stream, const char *line, size_t n, enum log_piece piece);
 void log_output_forget(struct instance *in); /* at its end */
+/* The entry's fields from a line that is a JSON object; else NULL. */
+struct json_object *log_line_read(const char *line, size_t n);
 
 /* Into the simulator's store, where a fault may meet it. Takes e. */
 void log_take(struct sim *s, struct log_entry *e);

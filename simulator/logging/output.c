@@ -101,8 +101,7 @@ static void lift_seconds(struct json_object *line, struct json_object *entry)
     }
 }
 
-/* The entry's fields from a line, or NULL when it is no JSON object. */
-static struct json_object *read_structured(const char *line, size_t n)
+struct json_object *log_line_read(const char *line, size_t n)
 {
     JSON_CLEANUP struct json_object *o = NULL;
     struct skl_error ignored = {0};
@@ -187,7 +186,7 @@ static void finish(struct instance *in, struct log_entry *e)
 
 void log_output(struct instance *in, int stream, const char *line, size_t n, enum log_piece piece)
 {
-    JSON_CLEANUP struct json_object *o = piece == LOG_WHOLE ? read_structured(line, n) : NULL;
+    JSON_CLEANUP struct json_object *o = piece == LOG_WHOLE ? log_line_read(line, n) : NULL;
     CLEANUP(free_p) char *name = xasprintf("projects/%s/logs/run.googleapis.com%%2F%s", in->project, stream == 1 ? "stdout" : "stderr");
     struct skl_error err = {0};
     struct log_entry *e;
