@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "drivers/archive.h"
+#include "json/json.h"
 #include "state/container.h"
 #include "state/engine.h"
 #include "wire/pax.h"
@@ -64,10 +65,12 @@ char *archive_path(const char *path, const struct chain_put_opts *put, bool mkdi
 /* The header's base64 as JSON text; NULL when it is not. Caller frees. */
 char *archive_stat_json(const char *header)
 {
+    JSON_CLEANUP struct json_object *o = NULL;
     struct buf b;
 
     buf_init(&b, STAT_HEADER_MAX);
-    if (!header || base64_decode(&b, header, strlen(header)) < 0) {
+    if (!header || base64_decode(&b, header, strlen(header)) < 0 ||
+        (o = json_parse_object(buf_str(&b), b.len, STAT_HEADER_MAX, NULL)) == NULL) {
         buf_fini(&b);
         return NULL;
     }

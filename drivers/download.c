@@ -71,12 +71,18 @@ static void on_head(void *arg, struct h2_stream *st, const struct h2_head *head)
 {
     struct chain_download *d = arg;
     CLEANUP(free_p) char *json = NULL;
+    struct skl_error why = {0};
 
     (void)st;
     d->status = head->status;
     if (head->status >= 400)
         return;
     json = archive_stat_json(h2_head_get(head, "x-docker-container-path-stat"));
+    if (d->path && !json) {
+        error_set(&why, SKL_ERR_BAD_GATEWAY, "the agent answered without a path stat");
+        download_end(d, &why);
+        return;
+    }
     d->head_given = true;
     d->ops->on_head(d->arg, d->path ? json : NULL);
 }
