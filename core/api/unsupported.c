@@ -12,6 +12,7 @@
 #include "api/internal.h"
 #include "base/mem.h"
 #include "state/engine.h"
+#include "state/reference.h"
 
 #define NO_BUILD                                                                                                    \
     "this daemon cannot build images: it runs them as cloud functions, from a registry. Build with another daemon "  \
@@ -126,6 +127,21 @@ void api_images_save(struct api_call *c)
                                                        "another daemon)");
 }
 
+/* Docker calls it as its users do, however the client spelt it. */
+static void refuse_push(struct api_call *c, const char *name, const struct skl_error *err)
+{
+    struct reference r;
+    CLEANUP(free_p) char *familiar = NULL;
+
+    if (err->kind != SKL_ERR_NOT_FOUND || reference_parse(name, &r, NULL) < 0) {
+        api_reply_error(c, err);
+        return;
+    }
+    familiar = reference_familiar_repo(&r);
+    reference_fini(&r);
+    api_reply_fail(c, SKL_ERR_NOT_FOUND, "An image does not exist locally with the tag: %s", familiar);
+}
+
 void api_images_push(struct api_call *c)
 {
     const char *name = api_param(c, "name"), *tag = api_query(c, "tag");
@@ -133,10 +149,7 @@ void api_images_push(struct api_call *c)
     struct skl_error err = {0};
 
     if (image_find(c->api->opts.engine, ref, &err) == NULL) {
-        if (err.kind == SKL_ERR_NOT_FOUND)
-            api_reply_fail(c, err.kind, "An image does not exist locally with the tag: %s", name);
-        else
-            api_reply_error(c, &err);
+        refuse_push(c, name, &err);
         return;
     }
     api_reply_fail(c, SKL_ERR_UNIMPLEMENTED, NO_LAYERS "Push from where the image was built");
