@@ -163,7 +163,8 @@ static void list_get(struct list *l)
     char *filter, *url;
 
     filter = gcp_format("labels.%s=\"%s\"", GCF_LABEL_DAEMON, l->daemon);
-    gcp_str_printf(&path, "/v2/projects/%s/locations/%s/functions?", inst->project, inst->config.region);
+    /* Of all regions: the one configured today need not be that of the containers made yesterday. */
+    gcp_str_printf(&path, "/v2/projects/%s/locations/-/functions?", inst->project);
     gcp_str_put_pair(&path, "pageSize", PAGE_SIZE);
     gcp_str_put_pair(&path, "filter", filter ? filter : "");
     if (l->token)

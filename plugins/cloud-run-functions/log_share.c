@@ -128,7 +128,7 @@ static char *share_filter(const struct gcf_log_share *s)
     int64_t since = INT64_MAX;
     struct gcp_str f = {0};
 
-    gcf_log_filter_begin(&f, s->inst);
+    gcf_log_filter_begin(&f, s->inst, s->inst->config.region);
     gcp_str_puts(&f, " AND (");
     for (const struct gcf_log_member *m = s->members; m; m = m->next) {
         gcp_str_printf(&f, "resource.labels.service_name=\"%s\"%s", m->service, m->next ? " OR " : ")");

@@ -34,7 +34,7 @@ bool gcf_log_share_join(struct skl_instance *inst, struct gcf_log_member *m);
 void gcf_log_share_leave(struct gcf_log_member *m);
 
 /* What all reads in extended semantics begin with: type, location, the two logs of a container's output. */
-void gcf_log_filter_begin(struct gcp_str *filter, const struct skl_instance *inst);
+void gcf_log_filter_begin(struct gcp_str *filter, const struct skl_instance *inst, const char *region);
 void gcf_log_filter_time(struct gcp_str *filter, const char *op, int64_t wall_ns);
 
 #endif

@@ -19,6 +19,7 @@
 #include "gcp/json.h"
 #include "gcp/logging.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,8 @@ struct logs {
     int64_t credit;   /* what the reader takes at least; 0: wait for more */
     size_t next, end; /* lines [next, end) of the batch are being pushed */
     bool last, any;   /* no page follows; something was read */
+    char region[64];
+    bool alone; /* nobody shares its region */
     struct gcf_log_member shared;
 };
 
@@ -240,10 +243,10 @@ static void logs_get(struct logs *l)
 
 /* ---- from the host ---- */
 
-void gcf_log_filter_begin(struct gcp_str *filter, const struct skl_instance *inst)
+void gcf_log_filter_begin(struct gcp_str *filter, const struct skl_instance *inst, const char *region)
 {
     gcp_log_filter_add(filter, "resource.type", "=", "cloud_run_revision");
-    gcp_log_filter_add(filter, "resource.labels.location", "=", inst->config.region);
+    gcp_log_filter_add(filter, "resource.labels.location", "=", region);
     gcp_str_printf(filter,
                    " AND (logName=\"projects/%s/logs/run.googleapis.com%%2Fstdout\" OR "
                    "logName=\"projects/%s/logs/run.googleapis.com%%2Fstderr\")",
@@ -270,12 +273,29 @@ static int64_t since_of(const struct skl_instance *inst, const struct skl_logs_r
     return h.made - MADE_SLACK;
 }
 
-static char *logs_filter(const struct skl_instance *inst, const struct gcf_log_member *m)
+/* Where the container's function is: another region may have been configured since. */
+static void logs_region(struct logs *l, const struct skl_logs_req *req)
 {
+    const char *start, *region = l->op.inst->config.region;
+    struct gcf_handle h;
+
+    (void)snprintf(l->region, sizeof(l->region), "%s", region);
+    start = gcf_handle_read(&h, req->container->handle) ? strstr(h.name, "/locations/") : NULL;
+    if (start) {
+        start += strlen("/locations/");
+        (void)snprintf(l->region, sizeof(l->region), "%.*s", (int)strcspn(start, "/"), start);
+    }
+    l->alone = strcmp(l->region, region) != 0;
+}
+
+static char *logs_filter(const struct logs *l)
+{
+    const struct skl_instance *inst = l->op.inst;
+    const struct gcf_log_member *m = &l->shared;
     struct gcp_str f = {0};
 
     if (inst->config.extended)
-        gcf_log_filter_begin(&f, inst);
+        gcf_log_filter_begin(&f, inst, l->region);
     else
         gcp_log_filter_add(&f, "resource.type", "=", "cloud_run_revision");
     gcp_log_filter_add(&f, "resource.labels.service_name", "=", m->service);
@@ -306,11 +326,11 @@ static bool logs_begin(struct logs *l)
 {
     struct skl_instance *inst = l->op.inst;
 
-    l->filter = logs_filter(inst, &l->shared);
+    l->filter = logs_filter(l);
     if (!l->filter)
         return false;
     l->timer = inst->host->timer_start(inst->host->ctx, inst->config.log_timeout, on_time_up, l);
-    if (inst->config.extended && l->tail < 0 && gcf_log_share_wanted(inst))
+    if (inst->config.extended && l->tail < 0 && !l->alone && gcf_log_share_wanted(inst))
         return gcf_log_share_join(inst, &l->shared);
     logs_get(l);
     return true;
@@ -343,6 +363,7 @@ void gcf_logs(struct skl_instance *inst, struct skl_call *call, const struct skl
     l->shared.arg = l;
     gcf_function_id(req->container->id, l->shared.service);
     gcf_op_begin(&l->op, inst, call, logs_destroy);
+    logs_region(l, req);
     if (logs_begin(l))
         return;
     (void)gcp_error(&err, SKL_ERR_INTERNAL, "read logs: out of memory");

@@ -124,6 +124,17 @@ static void test_pitfall_20_extended(void)
     end();
 }
 
+/* The function's region, whatever is configured today. */
+static void test_other_region(void)
+{
+    begin("extended");
+    container.handle = "{\"v\":1,\"function\":\"projects/acme/locations/europe-west1/functions/skls-0123456789ab\"}";
+    fake_on(&f, LOGS, 1, ANSWER(200, "{}"));
+    read_logs();
+    CU_ASSERT_PTR_NOT_NULL(strstr(sent(0, "filter"), "resource.labels.location=\"europe-west1\" AND"));
+    end();
+}
+
 /* Pages: short, empty, with tokens; late entries in order; the same entry twice; equal times. */
 static void test_pitfall_19_pages(void)
 {
@@ -581,7 +592,7 @@ static void test_errors(void)
     end();
 }
 
-UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_pitfall_19_pages),
+UNIT_MAIN("gcf_logs", UNIT(test_strict), UNIT(test_pitfall_20_extended), UNIT(test_other_region), UNIT(test_pitfall_19_pages),
           UNIT(test_pitfall_21_payloads), UNIT(test_pitfall_22_bounds), UNIT(test_pitfall_23_filter),
           UNIT(test_pitfall_24_nothing_yet), UNIT(test_credit), UNIT(test_time_limit), UNIT(test_many_line_ends), UNIT(test_deep_json), UNIT(test_clock_skew), UNIT(test_huge_page),
           UNIT(test_large), UNIT(test_pitfall_18_shared), UNIT(test_shared_too_large), UNIT(test_shared_ends),

@@ -17,7 +17,7 @@
 #define BASE               "http://sim:1"
 #define FN                 "projects/acme/locations/us-central1/functions/skls-0123456789ab"
 #define DEL                "DELETE " BASE "/v2/" FN
-#define GETS               "GET " BASE "/v2/projects/acme/locations/us-central1/functions?"
+#define GETS               "GET " BASE "/v2/projects/acme/locations/-/functions?"
 #define LOGS               "POST " BASE "/v2/entries:list"
 #define ANSWER(code, text) ((struct fake_answer){.status = (code), .body = (text)})
 #define GONE               "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\",\"message\":\"not found\"}}"
@@ -233,7 +233,7 @@ static void test_inspect(void)
 /* ---- credentials of a call ---- */
 
 #define KEY_BASE                                                                                             \
-    "https://cloudfunctions.googleapis.com/v2/projects/key-project/locations/us-central1/functions?"
+    "https://cloudfunctions.googleapis.com/v2/projects/key-project/locations/-/functions?"
 #define TOKEN(name) ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600}")
 
 /* Google's own addresses, the key's project, a token in each request, and a new one after a 401. */

@@ -120,8 +120,8 @@ static void read_and_list(void)
     fake_on(&f, "POST https://logging.googleapis.com/v2/entries:list", 1, ANSWER(200, "{}"));
     gcf_driver.ops->logs(inst, &a, &logs);
     finish(&a);
-    fake_on(&f, "GET " FUNCTIONS PARENT "/functions?", 1, ANSWER(200, "{\"nextPageToken\":\"n\"}"));
-    fake_on(&f, "GET " FUNCTIONS PARENT "/functions?", 1, ANSWER(200, "{}"));
+    fake_on(&f, "GET " FUNCTIONS "projects/key-project/locations/-/functions?", 1, ANSWER(200, "{\"nextPageToken\":\"n\"}"));
+    fake_on(&f, "GET " FUNCTIONS "projects/key-project/locations/-/functions?", 1, ANSWER(200, "{}"));
     gcf_driver.ops->list(inst, &b, &list);
     finish(&b);
     gcf_driver.ops->inspect(inst, &c, &inspect);

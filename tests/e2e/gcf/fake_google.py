@@ -211,7 +211,7 @@ class FakeGoogle:
                 return self.create(request, name.group(), function, http)
             if request.path.startswith("/v2/entries:list"):
                 return self.answer(http, {"entries": self.entries})
-            if request.method == "GET" and request.path.startswith(FUNCTIONS + "?"):
+            if request.method == "GET" and request.path.startswith(FUNCTIONS.replace("us-central1", "-") + "?"):
                 return self.answer(http, {"functions": [self.shown(f) for f in self.functions.values()
                                                         if not self.is_gone(f)]})
             if "/operations/op-" in request.path and function:

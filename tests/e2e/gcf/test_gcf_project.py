@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import concurrent.futures
+import json
 import os
 import time
 
@@ -60,6 +61,33 @@ def test_two_daemons_on_one_project(cloud, images):
     finally:
         for d in daemons:
             d.close()
+
+
+def test_another_region(cloud, images):
+    """What was made where the daemon worked before is still its own: it runs, starts and goes."""
+    config = lambda region: {"drivers": {"cloud-run-functions": {"endpoint-url": cloud.url, "project": skl.PROJECT, "region": region}}}
+    d = skl.Daemon(images, cloud=cloud, config=config("us-central1"))
+    try:
+        d.api.pull()
+        runs, rests = d.api.create(Cmd=["sleep", "1000"]), d.api.create(Cmd=["sh", "-c", "exit 6"])
+        d.api.start(runs)
+        d.stop()
+        with open(d.config, "w") as f:
+            json.dump(config("europe-west1"), f)
+        d.start()
+        wait_until(lambda: "2 containers, 1 of them running" in d.log(), "the look at what is there")
+        new = d.api.create(Cmd=["sh", "-c", "exit 5"])
+        for cid, code in ((rests, 6), (new, 5)):
+            d.api.start(cid)
+            assert d.api.wait(cid) == code
+        assert d.api.inspect(runs)["State"]["Running"]
+        assert len([r for r in cloud.requests() if r["rpc"] == "CreateFunction"]) == 3
+        assert d.docker("exec", runs, "echo", "in").stdout == "in\n"
+        for cid in (runs, rests, new):
+            d.api.remove(cid)
+        wait_until(lambda: len([r for r in cloud.requests() if r["rpc"] == "DeleteFunction" and r["status"] == 200]) == 3, "all to go")
+    finally:
+        d.close()
 
 
 # ---- invocations ----
