@@ -214,9 +214,12 @@ static void strike(struct sim_call *c)
 
     switch (hit.kind) {
     case FAULT_STATUS:
+        if (hit.status == 429) {
+            call_fail_quota(c);
+            return;
+        }
         call_fail(c, hit.status, fault_status_name(hit.status), "%s",
-                  hit.status == 429   ? "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute'."
-                  : hit.status == 503 ? "The service is currently unavailable."
+                  hit.status == 503   ? "The service is currently unavailable."
                   : hit.status >= 500 ? "Internal error encountered."
                                       : "The request was refused by a fault that was asked for.");
         return;

@@ -131,6 +131,7 @@ const char *call_param(const struct sim_call *c, const char *name);
 /* Each answers once and frees the call. */
 void call_json(struct sim_call *c, int status, struct json_object *o);   /* takes o */
 void call_fail(struct sim_call *c, int http, const char *status, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void call_fail_quota(struct sim_call *c);                                 /* quota.c: 429 */
 void call_error(struct sim_call *c, const struct skl_error *err);        /* kind -> Google's status */
 struct schema_violation;
 void call_violation(struct sim_call *c, const struct schema_violation *bad);

@@ -397,3 +397,13 @@ def test_many_come_late_and_twice_and_none_is_lost(faulty):
             if not token:
                 return {e["insertId"]: e["textPayload"] for e in found}
     wait_until(lambda: sorted(seen().values(), key=int) == [str(i) for i in range(40)], "all of them")
+
+
+def test_a_quota_is_named(faulty):
+    g = faulty("*=429")
+    for a, service, limit in ((g.list(), "logging", "Read requests per minute"), (g.write({"textPayload": "x"}), "logging", "Write requests per minute"),
+                              (g.get(f"{g.parent}/functions"), "cloudfunctions", "Read requests per minute per region"),
+                              (g.create("name", wait=False), "cloudfunctions", "Per project mutation requests per minute per region")):
+        assert a.status == 429 and f"limit '{limit}' of service '{service}.googleapis.com' for consumer" in a.message
+        (detail,) = a.json["error"]["details"]
+        assert detail["@type"].endswith("ErrorInfo") and detail["reason"] == "RATE_LIMIT_EXCEEDED" and detail["metadata"]["service"] == service + ".googleapis.com"
