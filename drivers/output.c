@@ -55,7 +55,7 @@ size_t record_scan_before_exit(const struct record_scan *s, const uint8_t *p, si
 
     while (done < n && !(at.in_exit && at.left > 0)) {
         (void)record_scan(&at, p + done, 1 > at.left ? 1 : at.left < n - done ? at.left : n - done);
-        done += (size_t)(at.offset - s->offset) - done;
+        done = (size_t)(at.offset - s->offset);
     }
     return done;
 }

@@ -265,10 +265,11 @@ void api_images_prune(struct api_call *c)
     api_reply_json(c, 200, &out);
 }
 
-/* There never is a cache; what is no filter or no number is still a mistake. */
+/* There never is a cache; what is no filter or no number is still a mistake. `docker system prune` gives its labels to every prune. */
 void api_build_prune(struct api_call *c)
 {
-    static const char *const allowed[] = {"until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for", NULL};
+    static const char *const allowed[] = {"until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for",
+                                          "label", "label!", NULL};
     struct skl_error err = {0};
     struct filters f;
     int64_t keep;

@@ -333,6 +333,8 @@ def test_prune(api):
     got = api.post("/images/prune?filters=" + quoted({"dangling": ["false"], "label!": ["none"]})).json
     assert {"Untagged": "prune-me:1"} in got["ImagesDeleted"]
     assert api.post("/build/prune").json == {"CachesDeleted": [], "SpaceReclaimed": 0}
+    for filters in ({"label": {"a=b": True}}, {"label!": {"a": True}, "until": {"24h": True}}):  # as docker system prune asks
+        assert api.post("/build/prune?filters=" + quoted(filters)).status == 200
     for kind in ("containers", "networks", "volumes", "images"):
         assert api.post(f"/{kind}/prune?filters=" + quoted({"nope": ["x"]})).status == 400
     api.pull("busybox:latest")

@@ -154,6 +154,39 @@ def test_a_daemon_that_is_killed_meanwhile(house):
         assert run(api, "killed", "wc -c < /data/big; cat /data/n") == f"62914560\n{n}\n"
 
 
+def test_a_daemon_that_is_stopped_meanwhile(house):
+    api = house.api
+    cid = api.create(Cmd=["sh", "-c", "dd if=/dev/zero of=/data/big bs=1M count=200 2>/dev/null; echo done"], HostConfig={"Binds": ["stopped:/data"]})
+    api.start(cid)
+    wait_until(lambda: "done" in output(api, cid), "the process's end")
+    house.stop()
+    house.start()
+    assert api.wait(cid) == 0
+    api.remove(cid)
+    assert run(api, "stopped", "wc -c < /data/big") == "209715200\n"
+
+
+def test_a_terminal_and_a_slow_reader(api, volume):
+    """A client that reads slowly, of a container that ends with much to keep and much to say."""
+    cid = api.create(Cmd=["sh", "-c", "dd if=/dev/zero of=/data/big bs=1M count=5 2>/dev/null; seq 1 200000"], Tty=True, HostConfig={"Binds": [f"{volume}:/data"]})
+    conn = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1")
+    api.start(cid)
+    text = conn.rest().replace(b"\r", b"").split()
+    assert text[0] == b"1" and text[-1] == b"200000" and len(text) == 200000
+    assert api.wait(cid) == 0
+    api.remove(cid)
+    assert run(api, volume, "wc -c < /data/big") == "5242880\n"
+
+
+def test_one_that_is_removed_while_its_volume_is_kept(api, volume):
+    """DELETE force comes between the end of the process and the end of the fetch: it waits for that."""
+    cid = api.create(Cmd=["sh", "-c", "dd if=/dev/zero of=/data/big bs=1M count=100 2>/dev/null; echo done"], HostConfig={"Binds": [f"{volume}:/data"]})
+    api.start(cid)
+    wait_until(lambda: "done" in output(api, cid), "the process's end")
+    assert api.remove(cid).status == 204
+    assert run(api, volume, "wc -c < /data/big") == "104857600\n"
+
+
 def test_what_is_too_big_stays_as_it_was(images):
     d = skl.Daemon(images, args=["--agent-volume-limit", "1m"])
     try:
