@@ -126,17 +126,30 @@ struct log_entry *log_entry_read(struct json_object *message, struct skl_error *
     return NULL;
 }
 
+/* As protobuf has it in JSON: no fraction, or one of three, six or nine digits. */
+static void add_time(struct json_object *o, const char *key, int64_t time)
+{
+    char text[TIME_RFC3339_SIZE]; /* 2006-01-02T15:04:05.000000000Z */
+    size_t n = strlen(time_format_log(time, text)) - 1;
+
+    while (n > 20 && memcmp(text + n - 3, "000", 3) == 0)
+        n -= 3;
+    if (text[n - 1] == '.')
+        n--;
+    text[n] = 'Z';
+    json_add_stringn(o, key, text, n + 1);
+}
+
 struct json_object *log_entry_json(const struct log_entry *e)
 {
     struct json_object *o = json_new_object();
-    char when[TIME_RFC3339_SIZE];
 
     json_add_string(o, "logName", e->log_name);
     json_add(o, "resource", json_object_get(e->resource));
     if (e->text != NULL)
         json_add_stringn(o, "textPayload", e->text, e->text_len);
-    json_add_string(o, "timestamp", time_format_rfc3339(e->time, when));
-    json_add_string(o, "receiveTimestamp", time_format_rfc3339(e->received, when));
+    add_time(o, "timestamp", e->time);
+    add_time(o, "receiveTimestamp", e->received);
     if (e->severity > 0)
         json_add_string(o, "severity", log_severity_name(e->severity));
     json_add_string(o, "insertId", e->insert_id);

@@ -81,7 +81,7 @@ static int take_project_ids(struct json_object *body, struct json_object **names
 static int check_order(struct page *p, const char *order, struct skl_error *err)
 {
     p->desc = str_eq(order, "timestamp desc");
-    if (p->desc || str_empty(order) || str_eq(order, "timestamp") || str_eq(order, "timestamp asc"))
+    if (p->desc || str_empty(order) || str_eq(order, "timestamp asc"))
         return 0;
     return error_set(err, SKL_ERR_INVALID, "order_by must be \"timestamp asc\" or \"timestamp desc\"");
 }

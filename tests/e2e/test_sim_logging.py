@@ -116,6 +116,14 @@ def test_duplicates_are_given_once(g):
     assert len(g.entries(pageSize=1)) == len(g.entries(pageSize=1, orderBy="timestamp desc")) == 3
 
 
+@pytest.mark.parametrize("given, shown", [("12Z", "12Z"), ("12.5Z", "12.500Z"), ("12.000100Z", "12.000100Z"), ("12.123456789Z", "12.123456789Z"), ("12.10+00:00", "12.100Z")])
+def test_times_have_none_three_six_or_nine_digits(g, given, shown):
+    """As protobuf writes them."""
+    day = at(-7200)[:17]
+    g.write({"textPayload": given, "timestamp": day + given})
+    assert [e["timestamp"] for e in g.entries() if e["textPayload"] == given] == [day + shown]
+
+
 def test_what_is_too_old_is_never_seen(g):
     assert g.write({"textPayload": "old", "timestamp": at(-31 * 24 * 3600)}, {"textPayload": "young", "timestamp": at(-29 * 24 * 3600)}).status == 200
     assert texts(g.entries()) == ["young"]
@@ -151,7 +159,7 @@ def test_page_tokens_belong_to_their_request(g):
 @pytest.mark.parametrize("args, message", [
     ({"resourceNames": []}, "resource name"), ({"resourceNames": ["acme"]}, "is invalid"), ({"resourceNames": ["projects/"]}, "is invalid"),
     ({"resourceNames": ["projects/p"] * 101}, "at most 100"), ({"pageSize": -1}, "page_size"), ({"pageSize": 1001}, "page_size"), ({"pageSize": "ten"}, "pageSize"),
-    ({"orderBy": "severity"}, "order_by"), ({"filter": "a ="}, "Unparseable filter: syntax error at line 1, column 4, token ''"),
+    ({"orderBy": "severity"}, "order_by"), ({"orderBy": "timestamp"}, "order_by"), ({"orderBy": "TIMESTAMP ASC"}, "order_by"), ({"filter": "a ="}, "Unparseable filter: syntax error at line 1, column 4, token ''"),
     ({"filter": "x" * 20001}, "too long"), ({"filter": 5}, "filter"), ({"nope": 1}, 'Unknown name "nope"'),
 ])
 def test_lists_that_are_refused(g, args, message):
