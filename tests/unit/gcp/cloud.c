@@ -179,10 +179,18 @@ static void answer(struct cloud *c, const struct fake_request *r, struct fake_an
     }
 }
 
-static void fault(struct cloud *c, struct fake_answer *a, bool after)
+/* A success that says nothing: it broke off, or somebody in between answered. */
+static void garble(struct cloud *c, struct fake_answer *a, bool run)
+{
+    a->status = 200;
+    a->broken = run || roll(c, 2); /* what answers a run with a page has run it, as far as anybody can tell */
+    a->body = a->broken ? "{\"name\":\"proj" : "<html><body>log in</body></html>";
+}
+
+static void fault(struct cloud *c, struct fake_answer *a, bool after, bool run)
 {
     static const int statuses[] = {500, 503, 429};
-    unsigned kind = roll(c, after ? 3 : 4); /* a 429 has no effect */
+    unsigned kind = roll(c, after ? 4 : 5); /* a 429 has no effect */
     int64_t delay = a->delay;
 
     memset(a, 0, sizeof(*a));
@@ -192,7 +200,11 @@ static void fault(struct cloud *c, struct fake_answer *a, bool after)
         a->sent = true; /* a reset */
         return;
     }
-    kind = kind == 3 ? 2 : kind;
+    if (kind == 3) {
+        garble(c, a, run);
+        return;
+    }
+    kind = kind == 4 ? 2 : kind;
     error(c, a, statuses[kind], statuses[kind] == 429 ? "RESOURCE_EXHAUSTED" : "UNAVAILABLE",
           "a fault of the moment");
 }
@@ -206,7 +218,7 @@ static bool serve(void *arg, const struct fake_request *r, struct fake_answer *a
     if (!strikes || after)
         answer(c, r, a);
     if (strikes)
-        fault(c, a, after);
+        fault(c, a, after, strstr(r->url, "/run/") != NULL);
     return true;
 }
 
