@@ -104,15 +104,23 @@ static int open_output(struct instance *in, int theirs[2], struct skl_error *err
 
 /* ---- the end ---- */
 
-void instance_dir_clean(struct sim *s, const char *dir, const char *id)
+/* All but the files. */
+static void unmount(struct sim *s, const char *dir, const char *id)
 {
     CLEANUP(free_p) char *root = fs_join(dir, "rootfs"), *crun = xasprintf("%s/crun/%s", s->opts.state_dir, id);
-    struct skl_error err = {0};
 
     (void)umount2(root, MNT_DETACH);
+    (void)fs_remove_tree(crun, NULL);
+    limits_forget(s, id);
+}
+
+void instance_dir_clean(struct sim *s, const char *dir, const char *id)
+{
+    struct skl_error err = {0};
+
+    unmount(s, dir, id);
     if (fs_remove_tree(dir, &err) < 0)
         log_warn("instance", "cleaning up: %s", err.message);
-    (void)fs_remove_tree(crun, NULL);
 }
 
 static void instance_free(struct instance *in)
@@ -129,7 +137,8 @@ static void instance_free(struct instance *in)
     for (size_t i = 0; i < in->n_relays; i++)
         relay_unref(s, in->relays[i]);
     netns_put(in->net);
-    instance_dir_clean(s, in->dir, in->id);
+    unmount(s, in->dir, in->id);
+    trash_put(s, in->dir, in->id);
     free(in->dir);
     free(in->service);
     free(in->location);
@@ -137,10 +146,10 @@ static void instance_free(struct instance *in)
     free(in->revision);
     json_object_put(in->labels);
     log_output_forget(in);
+    limits_release(in);
     revision_unref(in->rev);
     free(in);
-    if (s->stopping && list_empty(&s->instances))
-        s->stopped(s);
+    sim_stop_if_idle(s);
 }
 
 static void on_ended(void *arg, int status)
@@ -255,11 +264,11 @@ static int spawn(struct instance *in, struct skl_error *err)
     CLEANUP(free_p) char *root = fs_join(in->sim->opts.state_dir, "crun");
     CLEANUP(free_p) char *pid_file = fs_join(in->dir, "pid");
     const char *argv[14] = {"crun", "--root", root};
+    const char *joins[] = {in->n_joins > 0 ? in->joins[0] : NULL, in->n_joins > 1 ? in->joins[1] : NULL, NULL};
     int theirs[2] = {-1, -1}, n = 3;
     struct child_spec spec = {.argv = argv, .stdin_fd = -1, .die_with_parent = true};
 
-    if (!in->sim->cgroups)
-        argv[n++] = "--cgroup-manager=disabled";
+    argv[n++] = "--cgroup-manager=disabled"; /* see limits.c */
     argv[n++] = "run";
     argv[n++] = "--bundle";
     argv[n++] = in->dir;
@@ -268,6 +277,7 @@ static int spawn(struct instance *in, struct skl_error *err)
     argv[n++] = in->id;
     if (open_output(in, theirs, err) < 0)
         return -1;
+    spec.join = joins;
     spec.stdout_fd = theirs[0];
     spec.stderr_fd = theirs[1];
     in->child = child_spawn(in->sim->loop, &spec, on_ended, in, err);
@@ -319,7 +329,7 @@ struct instance *instance_start(struct service *svc, struct skl_error *err)
     in = instance_new(svc);
     if (fs_mkdir_p(in->dir, 0700, err) == 0 && set_network(in, err) == 0) {
         add_relays(in);
-        if (bundle_write(in, err) == 0 && spawn(in, err) == 0)
+        if (bundle_write(in, err) == 0 && limits_apply(in, err) == 0 && spawn(in, err) == 0)
             return in;
     }
     instance_free(in);

@@ -2,13 +2,13 @@
 noinst_LIBRARIES += libskl_sim.a
 sim_sources = simulator/aip.c simulator/aip.h simulator/bundle.c simulator/companions.c simulator/deploy.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/functions_list.c \
 	simulator/iam.c simulator/images.c \
-	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c \
+	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c simulator/limits.c \
 	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h \
 	simulator/persist.c simulator/privacy.c simulator/process.c simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
 	simulator/schema_functions.c simulator/schema_run.c simulator/sendfile.c simulator/service.c simulator/service.h \
 	simulator/storage.c simulator/storage.h simulator/storage_api.c simulator/upgrade.c simulator/upload.c \
 	simulator/options.c simulator/recover.c simulator/relay.c simulator/server.c simulator/sim.h \
-	simulator/unpack.c simulator/validate.c simulator/warden.c
+	simulator/trash.c simulator/unpack.c simulator/validate.c simulator/warden.c
 sim_sources += simulator/quota.c simulator/redact.c simulator/logging/bind.c simulator/logging/entry.c simulator/logging/eval.c simulator/logging/filter.h \
 	simulator/logging/lexer.c simulator/logging/list.c simulator/logging/logging.h simulator/logging/log_schema.c \
 	simulator/logging/logs.c simulator/logging/output.c simulator/logging/parser.c simulator/logging/regex.c simulator/logging/regex.h \

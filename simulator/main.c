@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/fs.h"
@@ -22,13 +21,13 @@
 #include "simulator/auth/auth.h"
 #include "simulator/service.h"
 
-#define CGROUP2_MAGIC 0x63677270
 #define LOCK_PAUSE_NS (10 * 1000 * 1000)
 #define LOCK_TRIES 300
 
-static void on_stopped(void *arg)
+void sim_stop_if_idle(struct sim *s)
 {
-    loop_stop(((struct sim *)arg)->loop);
+    if (s->stopping && list_empty(&s->instances) && !s->trash_busy)
+        loop_stop(s->loop);
 }
 
 static void on_term(void *arg, int signo)
@@ -40,18 +39,8 @@ static void on_term(void *arg, int signo)
         return;
     s->stopping = true;
     http_server_stop_accepting(s->server);
-    if (list_empty(&s->instances))
-        loop_stop(s->loop);
-    else
-        instances_stop_all(s);
-}
-
-/* crun refuses a hybrid cgroup hierarchy; a pure v2 one that we may write is fine. */
-static bool cgroups_usable(void)
-{
-    struct statfs fs;
-
-    return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_MAGIC && access("/sys/fs/cgroup", W_OK) == 0;
+    instances_stop_all(s);
+    sim_stop_if_idle(s);
 }
 
 /* The descriptor; held until we end. The warden of a simulator that was killed may have it for a moment. */
@@ -87,7 +76,7 @@ static int start(struct sim *s, struct skl_error *err)
     if (fs_mkdir_p(s->opts.state_dir, 0700, err) < 0 || (lock = lock_state(s, err)) < 0 ||
         warden_start(s->opts.state_dir, lock, s->opts.own_state_dir, err) < 0 || privacy_begin(s, err) < 0)
         return -1;
-    s->cgroups = !s->ordinary && cgroups_usable();
+    limits_begin(s);
     recover(s);
     s->loop = loop_new(err);
     if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)
@@ -130,7 +119,6 @@ int main(int argc, char **argv)
     list_init(&s.instances);
     list_init(&s.accounts);
     list_init(&s.token_order);
-    s.stopped = on_stopped;
     rc = start(&s, &err);
     if (rc == 0) {
         log_info("main", "listening on port %u", s.port);
@@ -140,6 +128,7 @@ int main(int argc, char **argv)
     }
     netns_pool_free(s.netns);
     log_store_fini(&s.logs);
+    limits_fini(&s);
     warden_stop();
     if (s.opts.own_state_dir)
         (void)fs_remove_tree(s.opts.state_dir, NULL);

@@ -27,7 +27,7 @@ static void crun_delete(struct sim *s, const char *id)
     if (pid == 0) {
         if (freopen("/dev/null", "w", stderr) == NULL || freopen("/dev/null", "w", stdout) == NULL)
             _exit(127);
-        execlp("crun", "crun", "--root", root, s->cgroups ? "--debug" : "--cgroup-manager=disabled", "delete", "--force", id,
+        execlp("crun", "crun", "--root", root, "--cgroup-manager=disabled", "delete", "--force", id,
                (char *)NULL);
         _exit(127);
     }
@@ -53,6 +53,7 @@ void recover(struct sim *s)
         closedir(d);
     if (n > 0)
         log_info("recover", "removed %zu instances that a killed simulator had left", n);
+    trash_sweep(s);
     (void)fs_mkdir_p(dir, 0700, NULL);
     (void)fs_mkdir_p(crun, 0700, NULL);
 }

@@ -10,7 +10,8 @@
  *   functions.c  the functions resource (service.h)   netns.c     network namespaces, made ahead
  *   run.c        Cloud Run's services, revisions      relay.c     the host's loopback for functions
  *   iam.c        policies of both                     warden.c    ends what a killed simulator leaves
- *   privacy.c    namespaces of our own
+ *   privacy.c    namespaces of our own                limits.c    memory and CPU of an instance
+ *                                                     trash.c     what instances leave
  *   companions.c locations, runtimes, small APIs      recover.c   ... and what that left
  *   logging/     Cloud Logging v2                     persist.c   resources in the state directory
  *
@@ -49,6 +50,7 @@ struct sim_options {
     char *state_dir;
     char *images_dir;
     bool own_state_dir;        /* made for this run: removed at the end */
+    enum { LIMITS_ALL, LIMITS_MEMORY, LIMITS_NONE } limits;
     bool fresh;                /* nothing of an earlier run is taken over */
     bool docker_runtime;
     bool network_host, network_isolated; /* as asked for; neither: isolated where that is possible */
@@ -79,7 +81,10 @@ struct sim {
     uint16_t port;
     struct http_server *server;
     struct http_client *http;
-    bool cgroups;              /* crun can use them here */
+    struct {
+        bool v2;
+        char *memory, *cpu;    /* directories of control groups; NULL: no such limits */
+    } limits;
     bool ordinary;             /* not run as root: root of a user namespace */
     int request_log;           /* fd */
     struct function *functions; /* hash by name */
@@ -97,9 +102,10 @@ struct sim {
     struct token *tokens;      /* ... handed out: hash by name */
     struct list token_order;   /* oldest first */
     struct evp_pkey_st *signing_key; /* made when needed */
+    bool trash_busy, trash_more;
     bool stopping;
-    void (*stopped)(void *arg);
 };
+void sim_stop_if_idle(struct sim *s);             /* main.c: ends the loop when that is wanted and nothing is left */
 
 /* ---- server.c ---- */
 struct sim_call {              /* one API request */
@@ -212,6 +218,18 @@ int warden_run(const char *state_dir, bool own_dir); /* the process itself; its 
 pid_t instance_pid(const char *dir);       /* of its first process, as crun noted it; 0: not there yet */
 bool instance_is_pid(const char *dir, pid_t pid); /* that pid is the instance's first process */
 
+/* ---- trash.c ---- */
+void trash_put(struct sim *s, const char *dir, const char *id); /* it is gone from where it was at once */
+void trash_sweep(const struct sim *s);     /* blocking: before anything is served, and by the warden */
+
+/* ---- limits.c ---- */
+void limits_begin(struct sim *s);
+void limits_fini(struct sim *s);
+void limits_end(const struct sim *s);      /* removes what is left of the groups of this state directory */
+int limits_apply(struct instance *in, struct skl_error *err);
+void limits_release(struct instance *in);  /* forgets the names */
+void limits_forget(const struct sim *s, const char *id); /* removes an instance's groups */
+
 /* ---- privacy.c ---- */
 int privacy_begin(struct sim *s, struct skl_error *err); /* before there are threads */
 
@@ -242,6 +260,8 @@ struct instance {
     unsigned active;           /* requests */
     uint16_t relays[8];
     size_t n_relays;
+    char *joins[2];            /* control groups' process lists */
+    size_t n_joins;
     bool mounted;
     char *service, *location, *project, *revision; /* for log entries */
     struct json_object *labels;

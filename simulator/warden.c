@@ -123,6 +123,8 @@ int warden_run(const char *state_dir, bool own_dir)
     }
     if (d != NULL)
         closedir(d);
+    trash_sweep(&s);
+    limits_end(&s);
     if (own_dir)
         (void)fs_remove_tree(state_dir, NULL);
     return 0;

@@ -102,15 +102,16 @@ static void on_poll(void *arg);
 static int spawn(struct simulator *s, struct skl_error *err)
 {
     CLEANUP(free_p) char *listen = xasprintf("127.0.0.1:%u", s->wanted);
-    /* --fresh: instances end with the simulator, and what runs no more is told from what does by its function being gone. */
-    const char *argv[16] = {s->program,   "--docker-runtime", "--fresh",    "--listen",    listen,      "--port-file",
-                            s->port_file, "--state-dir",      s->state_dir, "--log-level", s->log_level};
+    /* --fresh: instances end with the simulator, and what runs no more is told from what does by its function being gone. Limits are
+     * not enforced: entering a control group may take ten ms, and a developer waits for each. */
+    const char *argv[16] = {s->program,   "--docker-runtime", "--fresh",    "--limits",    "none",    "--listen", listen,
+                            "--port-file", s->port_file, "--state-dir", s->state_dir, "--log-level", s->log_level};
     struct child_spec spec = {.argv = argv, .stdin_fd = -1, .stdout_fd = STDERR_FILENO, .stderr_fd = -1,
                               .die_with_parent = true};
 
     if (!str_empty(s->images)) {
-        argv[11] = "--images";
-        argv[12] = s->images;
+        argv[13] = "--images";
+        argv[14] = s->images;
     }
     unlink(s->port_file);
     s->port = 0;

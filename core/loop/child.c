@@ -87,6 +87,17 @@ static void child_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int child_join(const char *const *lists)
+{
+    for (; lists != NULL && *lists != NULL; lists++) {
+        int fd = open(*lists, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "0", 1) < 0)
+            return -1;
+        close(fd);
+    }
+    return 0;
+}
+
 static int child_prepare(const struct child_spec *spec, pid_t parent)
 {
     child_signals();
@@ -98,6 +109,8 @@ static int child_prepare(const struct child_spec *spec, pid_t parent)
         if (getppid() != parent)
             _exit(127); /* it died before the line above */
     }
+    if (child_join(spec->join) < 0)
+        return -1;
     if (spec->cwd != NULL && chdir(spec->cwd) < 0)
         return -1;
     if (child_fds(spec) < 0)

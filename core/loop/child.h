@@ -23,6 +23,7 @@ struct child_spec {
     int stderr_fd;             /* -1: inherit */
     bool new_session;          /* setsid, so that a kill of the group takes its children along */
     bool die_with_parent;      /* PR_SET_PDEATHSIG SIGKILL */
+    const char *const *join;   /* NULL-terminated: process lists of control groups that it enters before it runs; may be NULL */
 };
 
 /* status: as from waitpid. Called once, on the loop; the child object is gone after it returns. */

@@ -75,3 +75,4 @@ e2e_files += tests/e2e/test_sim_run.py
 e2e_files += tests/e2e/test_sim_auth.py
 e2e_files += tests/e2e/test_sim_registry.py
 e2e_files += tests/e2e/test_sim_ordinary.py
+e2e_files += tests/e2e/test_sim_limits.py
