@@ -265,11 +265,11 @@ void api_images_prune(struct api_call *c)
     api_reply_json(c, 200, &out);
 }
 
-/* There never is a cache; what is no filter or no number is still a mistake. `docker system prune` gives its labels to every prune. */
+/* There never is a cache; what is no filter or no number is still a mistake. */
 void api_build_prune(struct api_call *c)
 {
     static const char *const allowed[] = {"until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for",
-                                          "label", "label!", NULL};
+                                          "label", "label!", NULL}; /* docker system prune hands its own on */
     struct skl_error err = {0};
     struct filters f;
     int64_t keep;
@@ -281,7 +281,6 @@ void api_build_prune(struct api_call *c)
         return;
     }
     filters_fini(&f);
-
     buf_init(&out, 256);
     buf_puts(&out, "{\"CachesDeleted\":[],\"SpaceReclaimed\":0}");
     api_reply_json(c, 200, &out);
