@@ -13,6 +13,7 @@
 
 #define PAGE_SIZE "1000"
 #define PAGES_MAX 100
+#define KV_PROJECT "project"
 
 struct item {
     char container_id[65];
@@ -54,10 +55,33 @@ static void list_fail(struct list *l, const struct skl_error *err)
     list_destroy(&l->op);
 }
 
+/*
+ * Whether this project's functions are all there can be: not when an earlier process worked in another one. Its
+ * containers are still invoked and deleted there by their handles; that this list lacks them says nothing.
+ */
+static bool list_is_all(const struct skl_instance *inst)
+{
+    const struct skl_host *host = inst->host;
+    size_t len;
+    char *before = inst->config.endpoint ? NULL : host->kv_get(host->ctx, KV_PROJECT, &len);
+    bool same = !before || !strcmp(before, inst->project);
+    struct skl_error err;
+
+    if (inst->config.endpoint) /* not Google's projects */
+        return true;
+    if (!same)
+        gcf_log(inst, SKL_LOG_WARN, "the functions of project %.64s, used before, are not looked for", before);
+    if (before)
+        host->free(host->ctx, before);
+    else if (host->kv_put(host->ctx, KV_PROJECT, inst->project, strlen(inst->project), &err) < 0)
+        gcf_log(inst, SKL_LOG_WARN, "can't write down the project: %s", err.message);
+    return same;
+}
+
 static void list_finish(struct list *l)
 {
     struct skl_list_result result = {
-        .size = sizeof(result), .count = (uint32_t)l->n, .complete = !l->unreachable};
+        .size = sizeof(result), .count = (uint32_t)l->n, .complete = list_is_all(l->op.inst) && !l->unreachable};
     struct skl_list_item *items = calloc(l->n ? l->n : 1, sizeof(*items));
     struct skl_error err;
 

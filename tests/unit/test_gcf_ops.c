@@ -31,6 +31,8 @@
     ",\"sockerless-container-head\":\"0123456789abcdef0123456789abcdef\",\"sockerless-container-tail\":"     \
     "\"0123456789abcdef0123456789abcdef\""
 
+#define TOKEN(name) ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600}")
+
 static struct fake f;
 static struct skl_instance *inst;
 static struct skl_call call;
@@ -209,6 +211,29 @@ static void test_pitfall_11_list(void)
     end();
 }
 
+/* Another project is configured than before: what its list lacks may be in the old one. */
+static void test_list_of_another_project(void)
+{
+    char *text = keys_file(NULL);
+
+    for (int i = 0; i < 3; i++) {
+        if (i == 0)
+            begin("extended", FAKE_LIST);
+        fake_on(&f, "POST https://oauth2.googleapis.com/token", 1, TOKEN("t"));
+        fake_close(&f, inst);
+        fake_call_fini(&call);
+        memset(&call, 0, sizeof(call));
+        call.kind = FAKE_LIST;
+        inst = fake_open(&f, &err, "credentials", keys_write("sa.json", text), "project", i == 1 ? "other" : "acme", NULL);
+        fake_on(&f, "/locations/-/functions?", 1, ANSWER(200, "{}"));
+        list_it();
+        UNIT_INT_EQ(call.complete, i != 1);
+        UNIT_INT_EQ(fake_logged(&f, "project acme, used before"), i > 0);
+    }
+    free(text);
+    end();
+}
+
 static void test_inspect(void)
 {
     struct skl_inspect_req req = {.size = sizeof(req), .container = &container};
@@ -234,7 +259,6 @@ static void test_inspect(void)
 
 #define KEY_BASE                                                                                             \
     "https://cloudfunctions.googleapis.com/v2/projects/key-project/locations/-/functions?"
-#define TOKEN(name) ANSWER(200, "{\"access_token\":\"" name "\",\"expires_in\":3600}")
 
 /* Google's own addresses, the key's project, a token in each request, and a new one after a 401. */
 static void test_real_google(void)
@@ -434,6 +458,6 @@ static void test_no_credentials(void)
 }
 
 UNIT_MAIN("gcf_ops", UNIT(test_pitfall_06_remove), UNIT(test_remove_unavailable), UNIT(test_pitfall_11_list),
-          UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function), UNIT(test_token_endpoint_down),
+          UNIT(test_list_of_another_project), UNIT(test_inspect), UNIT(test_real_google), UNIT(test_private_function), UNIT(test_token_endpoint_down),
           UNIT(test_private_function_token_refused), UNIT(test_project_from_metadata),
           UNIT(test_project_that_is_none), UNIT(test_no_credentials))
