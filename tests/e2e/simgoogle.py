@@ -36,6 +36,8 @@ case $line in
 */slow*) sleep 1000 ;;
 */wait*) until [ -e /tmp/go ]; do sleep 0.05; done ;;
 */go*) : >/tmp/go ;;
+*/eat*) exec cat >/dev/null ;;
+*/echo*) printf 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n\r\n'; exec dd bs=65536 2>/dev/null ;;
 esac
 if [ -n "$upgrade" ] && [ "$upgrade" != refuse ]; then
     printf 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: %s\r\nConnection: Upgrade\r\nX-Mark: here\r\n\r\n' "$upgrade"

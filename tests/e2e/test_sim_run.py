@@ -202,6 +202,45 @@ def test_too_much_and_too_many(g):
         assert [w.result().status for w in waiting] == [200, 200]
 
 
+def test_a_body_without_a_length_is_limited_too(g):
+    """32 MiB, counted on the way; and what is allowed arrives whole."""
+    uri = g.serve("counted", maxInstanceRequestConcurrency=5)
+
+    def send(n):
+        with socket.create_connection(("127.0.0.1", g.port)) as s:
+            s.settimeout(skl.TIMEOUT)
+            s.sendall(f"POST {uri.removeprefix(g.url)}/eat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            piece = b"%x\r\n" % (1 << 20) + b"x" * (1 << 20) + b"\r\n"
+            try:
+                for _ in range(n):
+                    s.sendall(piece)
+                s.sendall(b"0\r\n\r\n")
+            except OSError:
+                pass
+            return s.recv(100).split(b"\r\n")[0]
+
+    assert b" 413 " in send(33)
+    a = g.call("POST", uri, b"y" * (5 << 20))
+    assert a.status == 200 and a.body.endswith(str(5 << 20).encode())
+
+
+def test_bytes_go_both_ways_while_the_request_is_open(g):
+    """The container answers before the request has ended, and what it says arrives before the client says more."""
+    uri = g.serve("streaming", maxInstanceRequestConcurrency=5)
+    with socket.create_connection(("127.0.0.1", g.port)) as s:
+        s.settimeout(skl.TIMEOUT)
+        s.sendall(f"POST {uri.removeprefix(g.url)}/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n".encode())
+        got = b""
+        for i in range(3):
+            s.sendall(b"piece %d of " % i if i < 2 else b"piece 2 end ...")
+            wanted = b"piece %d" % i
+            while wanted not in got:
+                data = s.recv(1 << 16)
+                assert data, got
+                got += data
+    assert got.startswith(b"HTTP/1.1 200 OK")
+
+
 def test_more_instances_when_there_may_be(g):
     uri = g.serve("spread", scaling={"maxInstanceCount": 3}, maxInstanceRequestConcurrency=1)
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
