@@ -76,7 +76,7 @@ def processes_with(text):
 def nothing_left(directory):
     """No process that names it: the simulator's warden may be the last to go, a moment after it."""
     try:
-        wait_until(lambda: processes_with(directory) == [], "processes to go", timeout=10)
+        wait_until(lambda: processes_with(directory) == [], "processes to go")
     except AssertionError:
         raise AssertionError(processes_with(directory)) from None
 
