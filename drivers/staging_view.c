@@ -48,9 +48,8 @@ struct view_entry {
 /* A file that is wanted under a further name alone: its bytes stand at the first one. */
 struct view_alias {
     UT_hash_handle hh;
-    size_t layer;
     char *name;    /* wanted */
-    char target[]; /* has the bytes, is not wanted */
+    char key[];    /* of the layer and of the name that has the bytes and is not wanted */
 };
 
 /* A link among the directories above the wanted path, or the path itself when it is to be followed. */
@@ -184,19 +183,30 @@ static char *hardlink_target(const struct view *v, size_t layer, struct archive_
     return link ? staging_normal_path(v->layers[layer].dest, link) : NULL;
 }
 
-static void note_alias(struct view *v, size_t layer, const char *target, const char *name)
+static struct view_alias *find_alias(const struct view *v, const char *key)
 {
     struct view_alias *va;
-    size_t len = strlen(target);
-    HASH_FIND(hh, v->aliases, target, len, va);
+    HASH_FIND(hh, v->aliases, key, strlen(key), va);
+    return va;
+}
+
+static char *alias_key(size_t layer, const char *target)
+{
+    return xasprintf("%zu%s", layer, target); /* targets begin with a slash */
+}
+
+static void note_alias(struct view *v, size_t layer, const char *target, const char *name)
+{
+    CLEANUP(free_p) char *key = alias_key(layer, target);
+    struct view_alias *va = find_alias(v, key);
+    size_t len = strlen(key);
     if (!va) {
         va = xcalloc(1, sizeof(*va) + len + 1);
-        memcpy(va->target, target, len + 1);
-        HASH_ADD_KEYPTR(hh, v->aliases, va->target, len, va);
+        memcpy(va->key, key, len + 1);
+        HASH_ADD_KEYPTR(hh, v->aliases, va->key, len, va);
     }
     free(va->name);
     va->name = xstrdup(name);
-    va->layer = layer;
 }
 
 static void stat_of_entry(struct view *v, struct archive_entry *e)
@@ -386,15 +396,16 @@ static int emit(struct view *v, size_t layer, struct archive *in, struct archive
 {
     CLEANUP(free_p) char *full = staging_normal_path(v->layers[layer].dest, archive_entry_pathname(e));
     CLEANUP(free_p) char *target = hardlink_target(v, layer, e);
-    const char *key = target ? target : full;
-    struct view_alias *va;
-    HASH_FIND(hh, v->aliases, key, strlen(key), va);
-    if (va && (va->layer != layer || !is_of_layer(v, va->name, layer)))
+    CLEANUP(free_p) char *key = alias_key(layer, target ? target : full);
+    struct view_alias *va = find_alias(v, key);
+    if (va && !is_of_layer(v, va->name, layer)) /* a later layer has something else there */
         va = NULL;
     if (!target && va) /* not wanted itself */
         return write_entry(v, in, out, e, va->name);
     if (!is_of_layer(v, full, layer) || (va && str_eq(va->name, full)))
         return 0;
+    if (target && !va && !below(v, target))
+        return 0; /* the file itself is not to be had */
     if (target) {
         CLEANUP(free_p) char *to_name = answer_name(v, va ? va->name : target);
         if (to_name)
