@@ -271,6 +271,10 @@ static void begin(struct request *r)
         request_fail(r, SKL_ERR_INVALID, "port has to be a number from 1 to 65535");
         return;
     }
+    if (port == r->agent->cfg.port && r->agent->cfg.listen_unix == NULL) { /* whoever connects means the container */
+        request_fail(r, SKL_ERR_BAD_GATEWAY, "that port is the one that the platform gave to the agent: the container can't listen on it");
+        return;
+    }
     t = xcalloc(1, sizeof(*t));
     t->agent = r->agent;
     t->st = r->stream;

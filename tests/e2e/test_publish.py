@@ -131,6 +131,16 @@ def test_nobody_listens_inside(api):
     api.remove(cid)
 
 
+def test_the_agents_own_port(api):
+    """8080 is the platform's: what connects is not let through to the agent."""
+    cid, port = run(api, "sleep", "1000", port=8080, ready=False)
+    with pytest.raises(ConnectionResetError), connect(port) as s:
+        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while s.recv(100):
+            pass
+    api.remove(cid)
+
+
 def test_a_port_that_is_taken(daemon, api):
     cid, port = run(api, "sleep", "1000", ready=False)
     other = api.create(Cmd=["true"], HostConfig={"PortBindings": {"80/tcp": binding(port)}})

@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
@@ -19,7 +20,6 @@ SKIPS = {
     "commit, diff": "a function's file system keeps no record and can't be made an image: 501",
     "save, load, import, push": "the daemon holds no layers: 501",
     "swarm, service, stack, node, secret, config": "no swarm: 503, as a daemon that is in none",
-    "port, reached": "a function has no inbound port",
 }
 
 
@@ -187,6 +187,23 @@ def ps_filters_and_formats():
     assert "127.0.0.1:8123" in docker("port", "cli-p1") and docker("ps", "-q", "--no-trunc", "-l").strip() == docker("inspect", "-f", "{{.Id}}", "cli-p2").strip()
     assert "invalid filter" in error("ps", "--filter", "nosuch=1")
     docker("rm", "-f", "cli-p1", "cli-p2")
+
+
+@case
+def published_port_is_reached():
+    docker("run", "-d", "--name", "cli-w", "-p", "127.0.0.1::80", "busybox", "sh", "-c", "echo page > /tmp/p; exec httpd -f -p 80 -h /tmp")
+    url = "http://" + docker("port", "cli-w", "80/tcp").strip() + "/p"
+    until(lambda: fetched(url) == b"page\n", "the page")
+    assert "port is already allocated" in run("run", "--rm", "-p", docker("port", "cli-w", "80").strip() + ":80", "busybox", "true").stderr
+    docker("rm", "-f", "cli-w")
+    assert fetched(url) is None
+
+
+def fetched(url):
+    try:
+        return urllib.request.urlopen(url, timeout=10).read()
+    except OSError:
+        return None
 
 
 @case

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +103,18 @@ var cases = []struct {
 	}},
 	{"waits for a pattern in the log", func() {
 		end(run(sh("echo listening on 4711; sleep 1000"), testcontainers.WithWaitStrategy(wait.ForLog(`on \d+`).AsRegexp())))
+	}},
+	{"waits for a port, and for a page behind it", func() {
+		for _, strategy := range []wait.Strategy{wait.ForListeningPort("8000/tcp"), wait.ForHTTP("/p").WithPort("8000/tcp")} {
+			c := run(sh("sleep 0.3; echo page > /tmp/p; exec httpd -f -p 8000 -h /tmp"), testcontainers.WithExposedPorts("8000/tcp"),
+				testcontainers.WithWaitStrategy(strategy))
+			at, err := c.PortEndpoint(ctx, "8000/tcp", "http")
+			must(err)
+			answer, err := http.Get(at + "/p")
+			must(err)
+			want(text(answer.Body, nil) == "page\n", "%s", at)
+			end(c)
+		}
 	}},
 	{"waits for an exec", func() {
 		c := run(sh("sleep 0.3; touch /tmp/up; sleep 1000"),
@@ -288,8 +301,7 @@ func main() {
 	for _, c := range cases {
 		try(c.name, c.fn)
 	}
-	fmt.Println("skip - Ryuk enabled, at work: its container needs the host's Docker socket and a port that can be reached; a function has neither")
-	fmt.Println("skip - ForListeningPort, ForHTTP, ForSQL: a function has no inbound port, so the host can not reach a container")
+	fmt.Println("skip - Ryuk enabled, at work: its container needs the host's Docker socket, and a function has no host")
 	fmt.Println("skip - FromDockerfile: functions are run, not built")
 }
 
