@@ -33,6 +33,10 @@ exports.refused = async promise => {
   throw new Error('it was not refused');
 };
 
+// The status of an error: older clients give HTTP's, newer ones gRPC's.
+const GRPC = {3: 400, 5: 404, 6: 409};
+exports.status = e => GRPC[e.code] || e.code;
+
 exports.run = async (name, cases, skips) => {
   console.log(`version - ${require(`${name}/package.json`).version}`);
   for (const [title, fn] of cases) {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 process.env.METADATA_SERVER_DETECTION = 'none';
 const assert = require('assert');
-const {options, project, refused, region, run} = require('./casebook.js');
+const {options, project, refused, region, run, status} = require('./casebook.js');
 const {v2} = require('@google-cloud/functions');
 
 const client = new v2.FunctionServiceClient(options());
@@ -35,7 +35,7 @@ add('create, get, invoke, delete', async () => {
   const answer = await fetch(f.serviceConfig.uri, {method: 'POST'});
   assert.deepEqual([answer.status, answer.headers.get('x-sockerless-exit-code')], [200, '3']);
   await remove('life');
-  assert.equal((await refused(client.getFunction({name: made.name}))).code, 404);
+  assert.equal(status(await refused(client.getFunction({name: made.name}))), 404);
 });
 add('the operation of a create', async () => {
   const [operation] = await client.createFunction({parent, functionId: 'oper', function: spec(['true'])});
@@ -61,13 +61,13 @@ add('a name that is none', async () => {
 add('the same name twice', async () => {
   await create('twice', ['true']);
   const e = await refused(client.createFunction({parent, functionId: 'twice', function: spec(['true'])}));
-  assert.equal(e.code, 409);
+  assert.equal(status(e), 409);
   await remove('twice');
 });
 add('a runtime that is none', async () => {
   const e = await refused(client.createFunction({parent, functionId: 'cobol', function: spec(['true'], {buildConfig: {runtime: 'cobol60', entryPoint: 'x'}})}));
   assert(/cobol60/.test(e.message), e.message);
 });
-add('deleting what is not there', async () => assert.equal((await refused(client.deleteFunction({name: `${parent}/functions/none`}))).code, 404));
+add('deleting what is not there', async () => assert.equal(status(await refused(client.deleteFunction({name: `${parent}/functions/none`}))), 404));
 
 run('@google-cloud/functions', cases, {});

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 process.env.METADATA_SERVER_DETECTION = 'none';
 const assert = require('assert');
-const {options, project, refused, region, run} = require('./casebook.js');
+const {options, project, refused, region, run, status} = require('./casebook.js');
 const {ServicesClient, RevisionsClient} = require('@google-cloud/run').v2;
 
 const services = new ServicesClient(options());
@@ -32,7 +32,7 @@ add('create, get, call, delete', async () => {
   assert.equal(s.template.timeout.seconds, 60);
   assert.equal(await (await fetch(s.uri)).text(), 'hello');
   await remove('web');
-  assert.equal((await refused(services.getService({name: made.name}))).code, 404);
+  assert.equal(status(await refused(services.getService({name: made.name}))), 404);
 });
 add('update: what is called then is the new one', async () => {
   const made = await create('renewed', 'first');
@@ -67,7 +67,7 @@ add('policies', async () => {
 });
 add('a service that is none', async () => {
   const e = await refused(create('Bad_Name', 'x'));
-  assert.equal(e.code, 400);
+  assert.equal(status(e), 400);
 });
 
 run('@google-cloud/run', cases, {});
