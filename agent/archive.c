@@ -207,7 +207,7 @@ static void handle_read(struct request *r, const char *asked)
 
 static void handle_export(struct request *r)
 {
-    struct walk_opts opts = {.path = "/", .follow = true, .name = "./", .one_file_system = true};
+    struct walk_opts opts = {.path = "/", .follow = true, .name = "", .one_file_system = true}; /* "bin/", as Docker's */
     struct skl_error err = {0};
     struct walk *w = walk_new(&opts, &err);
 

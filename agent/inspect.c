@@ -148,7 +148,9 @@ static void column(const char *name, const struct proc_info *p, char *out, size_
     else if (str_eq(name, "pgid"))
         snprintf(out, size, "%d", p->pgid);
     else if (str_eq(name, "c") || str_eq(name, "pcpu"))
-        snprintf(out, size, "%.1f", now > started ? 100.0 * (double)cpu / (double)(now - started) : 0.0);
+        snprintf(out, size, "%.*f", name[0] == 'p', now > started ? 100.0 * (double)cpu / (double)(now - started) : 0.0);
+    else if (str_eq(name, "pmem"))
+        snprintf(out, size, "%.1f", 100.0 * (double)p->rss / (double)sysconf(_SC_PHYS_PAGES));
     else if (str_eq(name, "stime"))
         strftime(out, size, "%H:%M", gmtime_r(&started, &tm));
     else if (str_eq(name, "tty"))
@@ -190,7 +192,7 @@ static void set_layout(struct layout *l, const char *const *names, const char *c
 
 static const char *const known[][2] = {
     {"user", "USER"}, {"uid", "UID"},     {"pid", "PID"},   {"ppid", "PPID"}, {"pgid", "PGID"}, {"c", "C"},
-    {"pcpu", "%CPU"}, {"stime", "STIME"}, {"tty", "TTY"},   {"time", "TIME"}, {"etime", "ELAPSED"}, {"stat", "STAT"},
+    {"pcpu", "%CPU"}, {"pmem", "%MEM"},   {"stime", "STIME"}, {"tty", "TTY"},   {"time", "TIME"}, {"etime", "ELAPSED"}, {"stat", "STAT"},
     {"nlwp", "NLWP"}, {"ni", "NI"},       {"vsz", "VSZ"},   {"rss", "RSS"},   {"comm", "COMMAND"}, {"args", "COMMAND"},
     {"cmd", "CMD"},   {"command", "COMMAND"}, {"ruser", "RUSER"}, {"euser", "EUSER"},
 };
@@ -211,8 +213,9 @@ static bool choose_layout(struct layout *l, const char *ps_args)
 {
     static const char *const ef[] = {"user", "pid", "ppid", "c", "stime", "tty", "time", "args", NULL};
     static const char *const ef_titles[] = {"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD", NULL};
-    static const char *const aux[] = {"user", "pid", "pcpu", "vsz", "rss", "tty", "stat", "stime", "time", "args", NULL};
-    static const char *const aux_titles[] = {"USER", "PID", "%CPU", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND", NULL};
+    static const char *const aux[] = {"user", "pid", "pcpu", "pmem", "vsz", "rss", "tty", "stat", "stime", "time", "args", NULL};
+    static const char *const aux_titles[] = {"USER",  "PID",  "%CPU", "%MEM", "VSZ",     "RSS",
+                                             "TTY", "STAT", "START", "TIME", "COMMAND", NULL};
     const char *list;
     char *save = NULL;
 

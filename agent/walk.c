@@ -276,6 +276,8 @@ static int emit(struct walk *w, int at, const char *name, bool follow)
         return errno == ENOENT ? 0 : fail(w, "stat");
     if (S_ISSOCK(st.st_mode) || (w->own.st_ino != 0 && st.st_ino == w->own.st_ino && st.st_dev == w->own.st_dev))
         return 0;
+    if (w->name.len == 0) /* the top, which has no entry of its own */
+        return enter(w, at, name, &st, follow);
     if (S_ISDIR(st.st_mode) && !str_ends(buf_str(&w->name), "/"))
         buf_putc(&w->name, '/');
     if (w->name.overflow)

@@ -20,7 +20,7 @@ struct walk;
 struct walk_opts {
     const char *path;           /* absolute */
     bool follow;                /* a link at the end of path is followed */
-    const char *name;           /* of the top entry: "dir", ".", "/"; its children are below it */
+    const char *name;           /* of the top entry: "dir", ".", "/"; its children are below it. "": a directory without an entry */
     bool one_file_system;
 };
 

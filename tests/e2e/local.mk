@@ -44,7 +44,7 @@ e2e_files += tests/e2e/test_plugin_services.py
 e2e_files += tests/e2e/test_link.py
 e2e_files += tests/e2e/test_systemd.py
 e2e_files += tests/e2e/test_transcripts.py tests/transcripts/README.md \
-	tests/transcripts/container.txt tests/transcripts/cp.txt tests/transcripts/events.txt tests/transcripts/exec.txt \
+	tests/transcripts/attach.txt tests/transcripts/container.txt tests/transcripts/cp.txt tests/transcripts/events.txt tests/transcripts/exec.txt \
 	tests/transcripts/health.txt tests/transcripts/image.txt tests/transcripts/logs.txt tests/transcripts/network.txt tests/transcripts/refusals.txt tests/transcripts/run.txt \
 	tests/transcripts/system.txt tests/transcripts/volume.txt
 e2e_files += tests/e2e/test_volumes_follow.py
