@@ -98,7 +98,7 @@ struct image *image_open(const char *images_dir, const char *ref, struct skl_err
     dir = image_dir(images_dir, name);
     if (access(dir, F_OK) < 0) {
         error_set(err, SKL_ERR_NOT_FOUND,
-                  "image %s is not in the simulator's store (%s) and there is no registry to pull it from; "
+                  "image %s is not in the simulator's store (%s) and there is no registry to pull it from (see --pull); "
                   "\"sockerless-gcp-simulator image import\" puts it there",
                   name, images_dir);
         return NULL;

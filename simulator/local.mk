@@ -4,7 +4,7 @@ sim_sources = simulator/aip.c simulator/aip.h simulator/bundle.c simulator/compa
 	simulator/iam.c simulator/images.c \
 	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c simulator/limits.c \
 	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h \
-	simulator/persist.c simulator/privacy.c simulator/process.c simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
+	simulator/persist.c simulator/privacy.c simulator/process.c simulator/pull.c simulator/pull.h simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
 	simulator/schema_functions.c simulator/schema_run.c simulator/sendfile.c simulator/service.c simulator/service.h \
 	simulator/storage.c simulator/storage.h simulator/storage_api.c simulator/upgrade.c simulator/upload.c \
 	simulator/options.c simulator/recover.c simulator/relay.c simulator/server.c simulator/sim.h \

@@ -32,6 +32,7 @@ static const char help[] =
     "  --operation-delay D, --build-delay D, --cold-start-delay D, --log-delay D\n"
     "                            Go durations; all 0 by default\n"
     "  --network isolated|host   a network namespace for each instance (default for root), or the host's network\n"
+    "  --pull                    get images that are not here from where their name says, with skopeo\n"
     "  --limits all|memory|none  what of a function's memory and CPU limits is enforced where control groups allow (default all)\n"
     "  --require-auth            refuse API calls without an access token of the simulator's, and requests to private\n"
     "                            services without an ID token\n"
@@ -47,7 +48,7 @@ static const char help[] =
 
 enum {
     OPT_LISTEN = 256, OPT_PORT_FILE, OPT_STATE_DIR, OPT_IMAGES, OPT_DOCKER, OPT_OPERATION_DELAY, OPT_BUILD_DELAY,
-    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL, OPT_FRESH, OPT_CREDENTIALS, OPT_LIMITS
+    OPT_COLD_DELAY, OPT_LOG_DELAY, OPT_NETWORK, OPT_AUTH, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP, OPT_AGENT, OPT_FAULT, OPT_CONTROL, OPT_FRESH, OPT_CREDENTIALS, OPT_LIMITS, OPT_PULL
 };
 
 static const struct option long_options[] = {
@@ -56,6 +57,7 @@ static const struct option long_options[] = {
     {"state-dir", required_argument, NULL, OPT_STATE_DIR},
     {"images", required_argument, NULL, OPT_IMAGES},
     {"credentials", required_argument, NULL, OPT_CREDENTIALS},
+    {"pull", no_argument, NULL, OPT_PULL},
     {"limits", required_argument, NULL, OPT_LIMITS},
     {"fresh", no_argument, NULL, OPT_FRESH},
     {"fault", required_argument, NULL, OPT_FAULT},
@@ -141,6 +143,7 @@ static void take(struct sim_options *o, int opt)
         o->credentials = xrealloc(o->credentials, (o->n_credentials + 1) * sizeof(*o->credentials));
         o->credentials[o->n_credentials++] = optarg;
         break;
+    case OPT_PULL: o->pull = true; break;
     case OPT_LIMITS: set_limits(o); break;
     case OPT_FRESH: o->fresh = true; break;
     case OPT_DOCKER: o->docker_runtime = true; break;

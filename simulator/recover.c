@@ -35,6 +35,28 @@ static void crun_delete(struct sim *s, const char *id)
         (void)waitpid(pid, NULL, 0);
 }
 
+static bool keep_whole(void *arg, const char *name)
+{
+    (void)arg;
+    return strstr(name, "part-") == NULL;
+}
+
+/* What was on its way in: uploads, pulls, images being unpacked. */
+static void sweep_halves(struct sim *s)
+{
+    static const char *const wholes[] = {"pulls", "registry/uploads"}, *const halves[] = {"storage", "registry/roots"};
+
+    for (size_t i = 0; i < ARRAY_LEN(wholes); i++) {
+        CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, wholes[i]);
+        (void)fs_remove_tree(dir, NULL);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+        CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, halves[i]);
+        if (access(dir, F_OK) == 0)
+            (void)fs_sweep(dir, keep_whole, NULL);
+    }
+}
+
 void recover(struct sim *s)
 {
     CLEANUP(free_p) char *dir = fs_join(s->opts.state_dir, "instances"), *crun = fs_join(s->opts.state_dir, "crun");
@@ -54,6 +76,7 @@ void recover(struct sim *s)
     if (n > 0)
         log_info("recover", "removed %zu instances that a killed simulator had left", n);
     trash_sweep(s);
+    sweep_halves(s);
     (void)fs_mkdir_p(dir, 0700, NULL);
     (void)fs_mkdir_p(crun, 0700, NULL);
 }

@@ -51,6 +51,7 @@ struct sim_options {
     char *images_dir;
     bool own_state_dir;        /* made for this run: removed at the end */
     enum { LIMITS_ALL, LIMITS_MEMORY, LIMITS_NONE } limits;
+    bool pull;                 /* images from elsewhere */
     bool fresh;                /* nothing of an earlier run is taken over */
     bool docker_runtime;
     bool network_host, network_isolated; /* as asked for; neither: isolated where that is possible */

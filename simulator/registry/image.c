@@ -1,5 +1,6 @@
 /*
- * simulator/registry/image.c - images that functions run, found by name: in the simulator's own registry, else in the store.
+ * simulator/registry/image.c - images that functions run, found by name: in the simulator's own registry, else in the store, else (--pull)
+ * where the name says.
  *
  * A name with another host than the standard one is looked for in the registry by its path: the host is whatever Google's registries are
  * called where the client thinks it is. An image is unpacked once, by its manifest's digest, in a worker thread; until it has its final
@@ -18,12 +19,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "simulator/images.h"
+#include "simulator/pull.h"
 #include "simulator/registry/registry.h"
 
 #define CONFIG_MAX (4u * 1024 * 1024)
 #define STANDARD_HOST "docker.io/"
 
 struct image_wait {
+    struct sim *sim;
     char *name, *digest, *layout, *dir, *part;
     struct skl_error err;
     void (*done)(void *arg, struct image *im, const struct skl_error *err); /* NULL: nobody waits any more */
@@ -143,22 +146,67 @@ static struct image_wait *begin(struct sim *s, const char *name, const char *hex
     return w;
 }
 
+/* ---- from elsewhere ---- */
+
+static void on_pulled(void *arg, const struct skl_error *err)
+{
+    struct image_wait *w = arg;
+    struct image *im = NULL;
+
+    if (err != NULL)
+        w->err = *err;
+    if (w->done != NULL && err == NULL)
+        im = image_open(w->sim->opts.images_dir, w->name, &w->err);
+    if (w->done != NULL)
+        w->done(w->arg, im, im == NULL ? &w->err : NULL);
+    wait_free(w);
+}
+
+static struct image_wait *pull(struct sim *s, const char *name, struct skl_error *err)
+{
+    struct image_wait *w = xcalloc(1, sizeof(*w));
+
+    w->sim = s;
+    w->name = xstrdup(name);
+    if (pull_begin(s, name, on_pulled, w, err) == 0)
+        return w;
+    wait_free(w);
+    return NULL;
+}
+
+/* From the store; when it is not there and may be got, that begins. */
+static struct image *from_store(struct sim *s, const char *name, struct image_wait **ret_wait, struct skl_error *err)
+{
+    struct image *im = image_open(s->opts.images_dir, name, err);
+
+    if (im == NULL && err->kind == SKL_ERR_NOT_FOUND && s->opts.pull) {
+        memset(err, 0, sizeof(*err));
+        *ret_wait = pull(s, name, err);
+    }
+    return im;
+}
+
 struct image *image_get(struct sim *s, const char *ref, struct image_wait **ret_wait,
                         void (*done)(void *arg, struct image *im, const struct skl_error *err), void *arg, struct skl_error *err)
 {
     CLEANUP(free_p) char *name = image_normal_name(ref, err), *hex = NULL, *dir = NULL;
 
+    struct image *im = NULL;
+
     *ret_wait = NULL;
     if (name == NULL)
         return NULL;
     hex = find(s, name);
+    dir = hex != NULL ? xasprintf("%s/registry/roots/%s", s->opts.state_dir, hex) : NULL;
     if (hex == NULL)
-        return image_open(s->opts.images_dir, ref, err);
-    dir = xasprintf("%s/registry/roots/%s", s->opts.state_dir, hex);
-    if (access(dir, F_OK) == 0)
-        return image_open_dir(dir, name, err);
-    *ret_wait = begin(s, name, hex, dir);
-    (*ret_wait)->done = done;
-    (*ret_wait)->arg = arg;
-    return NULL;
+        im = from_store(s, name, ret_wait, err);
+    else if (access(dir, F_OK) == 0)
+        im = image_open_dir(dir, name, err);
+    else
+        *ret_wait = begin(s, name, hex, dir);
+    if (*ret_wait != NULL) {
+        (*ret_wait)->done = done;
+        (*ret_wait)->arg = arg;
+    }
+    return im;
 }

@@ -198,6 +198,23 @@ def test_a_function_runs_what_was_pushed(g, layout):
     assert "error" not in op
 
 
+def test_images_from_elsewhere(g, layout, tmp_path):
+    skopeo("copy", "--dest-tls-verify=false", f"oci:{layout}:latest", f"docker://127.0.0.1:{g.port}/far/away/busybox:1")
+    here = Google(str(tmp_path / "images"), "--pull")
+    try:
+        name = f"127.0.0.1:{g.port}/far/away/busybox"
+        assert here.call("GET", here.serve("pulled", image=name + ":1")).status == 200
+        asked = len([r for r in g.requests() if r["rpc"] == "RegistryGetManifest"])
+        assert here.call("GET", here.serve("pulled-again", image=name + ":1")).status == 200
+        assert len([r for r in g.requests() if r["rpc"] == "RegistryGetManifest"]) == asked  # it is in the store now
+        op = here.done(here.ok("POST", f"{here.services}?serviceId=absent", {"template": {"containers": [{"image": name + ":2"}]}}))
+        assert op["error"]["code"] == 9 and f"{name}:2 can't be pulled" in op["error"]["message"] and "manifest unknown" in op["error"]["message"], op
+        assert os.listdir(os.path.join(here.state, "pulls")) == []
+        op = here.ok("POST", f"{here.services}?serviceId=given-up", {"template": {"containers": [{"image": name + ":1"}]}})
+    finally:
+        here.close()
+
+
 def test_images_that_are_broken(g):
     m = manifest(g, "broken/one", '{"config": {"Cmd": ["x"]}}')
     g.call("PUT", "/v2/broken/one/manifests/v1", m)
@@ -224,6 +241,22 @@ def test_the_driver_deploys_images(images, layout):
     finally:
         d.close()
         cloud.close()
+
+
+def test_halves_do_not_outlive_a_kill(images):
+    g = Google(images)
+    try:
+        where = start(g, "half/one")
+        assert g.call("PATCH", where, b"x" * 1000).status == 202
+        g.call("POST", "/upload/storage/v1/b/half-bucket/o?uploadType=resumable", {"name": "x"})
+        push(g, "whole/one", b"stays")
+        count = {d: len(os.listdir(os.path.join(g.state, d))) for d in ("registry/uploads", "storage")}
+        assert count == {"registry/uploads": 1, "storage": 1}
+        g.restart(kill=True)
+        assert not os.path.exists(os.path.join(g.state, "registry/uploads")) and os.listdir(os.path.join(g.state, "storage")) == []
+        assert g.call("GET", "/v2/whole/one/blobs/" + digest(b"stays")).body == b"stays" and g.call("GET", where).status == 404
+    finally:
+        g.close()
 
 
 # ---- storage ----
