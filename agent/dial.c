@@ -346,8 +346,9 @@ static void on_handshake(struct dialer *d)
 static void begin_proxy(struct dialer *d)
 {
     CLEANUP(free_p) char *auth = url_basic_auth(&d->proxy);
-    CLEANUP(free_p) char *req = xasprintf("CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n%s\r\n", d->url.host, d->url.port,
-                                          d->url.host, d->url.port, auth);
+    bool v6 = strchr(d->url.host, ':') != NULL;
+    CLEANUP(free_p) char *to = xasprintf(v6 ? "[%s]:%u" : "%s:%u", d->url.host, d->url.port);
+    CLEANUP(free_p) char *req = xasprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", to, to, auth);
 
     d->phase = PHASE_PROXY;
     send_text(d, req, strlen(req));

@@ -216,6 +216,11 @@ def test_a_proxy_for_http(plain, proxy):
     assert f"Host: agents.example.invalid:{plain.port}\r\n" in seen(plain)
 
 
+def test_an_address_of_version_6_through_a_proxy(plain, proxy):
+    assert invoke(f"http://[2001:db8::7]:{plain.port}/prefix", HTTP_PROXY=f"http://127.0.0.1:{proxy.port}")[0] == 502
+    assert proxy.heads[0].startswith(f"CONNECT [2001:db8::7]:{plain.port} HTTP/1.1\r\n") and f"Host: [2001:db8::7]:{plain.port}\r\n" in seen(plain)
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_loopback_needs_no_proxy(plain, host):
     assert invoke(f"http://{host}:{plain.port}/prefix", http_proxy="http://127.0.0.1:1")[0] == 502

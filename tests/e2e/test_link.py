@@ -332,8 +332,10 @@ def test_inspect_right_after_the_end_of_exec(daemon, api):
     api.remove(cid)
 
 
-def test_inspect_right_after_the_end_of_attach(daemon, api):
-    for i in range(30):
+@pytest.mark.parametrize("times", [30, pytest.param(500, marks=pytest.mark.slow)])
+def test_inspect_right_after_the_end_of_attach(daemon, api, times):
+    for i in range(times):
+        i %= 256
         cid = api.create(Cmd=["sh", "-c", f"echo x; exit {i}"])
         c = api.hijack("POST", f"/containers/{cid}/attach?stream=1&stdout=1")
         api.start(cid)
