@@ -43,7 +43,7 @@
 #define HTTP_ACCEPT_RETRY_NS (INT64_C(100) * 1000000) /* after EMFILE and the like */
 #define HTTP_LINGER_NS (INT64_C(2) * 1000000000)     /* reading the rest of a client before a close */
 #define HTTP_SWEEP_NS (INT64_C(1) * 1000000000)      /* how often timeouts are looked at */
-#define HTTP_HEAD_UNREAD_NS (INT64_C(20) * 1000000)   /* longest wait for a unix client to read a hijack's head */
+#define HTTP_HEAD_UNREAD_NS (INT64_C(250) * 1000000)  /* longest wait for a unix client to read a hijack's head */
 #define HTTP_HEAD_APART_NS (INT64_C(2) * 1000000)     /* on TCP, where one can't see it */
 
 struct ssl_st;

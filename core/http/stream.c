@@ -21,13 +21,13 @@
 static void on_apart(void *arg)
 {
     struct http_conn *c = arg;
+    int64_t left = c->apart_until - loop_now(c->server->loop), waited = HTTP_HEAD_UNREAD_NS - left;
     int queued = 0;
 
     if (c->closed || !c->apart_armed)
         return;
-    if (c->is_unix && loop_now(c->server->loop) < c->apart_until && ioctl(c->fd, SIOCOUTQ, &queued) == 0 &&
-        queued > 0) {
-        timer_start(&c->apart, HEAD_POLL_NS);
+    if (c->is_unix && left > 0 && ioctl(c->fd, SIOCOUTQ, &queued) == 0 && queued > 0) {
+        timer_start(&c->apart, waited / 4 > HEAD_POLL_NS ? waited / 4 : HEAD_POLL_NS);
         return;
     }
     c->apart_armed = false;
