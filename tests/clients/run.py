@@ -168,7 +168,7 @@ def table(results, before):
     lines = ["# Clients", "", "What real, unmodified clients do against `sockerlessd --simulator`. Made by `scripts/check-clients`; each client's cases are in",
              "`tests/clients/`.", "", *HEAD, *rows[False], "", "## Google's clients, and the simulator alone", "",
              "What Google's own clients do against `sockerless-gcp-simulator` (`tests/clients/gcp/`).", "", *HEAD, *rows[True], "", "## What is skipped, and why", "", *skips]
-    notes = [f"- {spec['name']}: `sockerlessd {' '.join(spec['daemon'])}`. {spec['note']}" for spec in specs([], False) if spec.get("daemon")]
+    notes = [f"- `sockerlessd {' '.join(spec['daemon'])}` for {spec['name']}: {spec['note'][0].lower()}{spec['note'][1:]}" for spec in specs([], False) if spec.get("daemon")]
     lines += ["", "## Whose daemon has options of its own", "", *notes]
     return "\n".join(lines) + "\n"
 
