@@ -63,14 +63,28 @@ static void guess(struct filter_value *v)
     v->boolean = str_ieq(v->text, "true");
 }
 
-/* RFC 3339, or what ISO 8601 lets out of it: the day alone, no seconds, no zone. */
+/* +0000, as Python writes an offset. */
+static bool has_bare_offset(const char *s, size_t n)
+{
+    return n > 5 && strchr(s, 'T') != NULL && (s[n - 5] == '+' || s[n - 5] == '-') && strspn(s + n - 4, "0123456789") == 4;
+}
+
+/* RFC 3339, or what ISO 8601 lets out of it: the day alone, no seconds, no zone, no colon in it. */
 static bool parse_time(const char *s, int64_t *ret)
 {
     static const char *const rest[] = {"", "Z", ":00Z", "T00:00:00Z", "-01T00:00:00Z"};
+    char text[64];
+    size_t n = strlen(s);
 
+    if (n >= 48)
+        return false;
+    if (has_bare_offset(s, n)) {
+        snprintf(text, sizeof(text), "%.*s:%s", (int)n - 2, s, s + n - 2);
+        return time_parse_rfc3339(text, ret);
+    }
     for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
-        char text[64];
-        if (strlen(s) < 48 && snprintf(text, sizeof(text), "%s%s", s, rest[i]) > 0 && time_parse_rfc3339(text, ret))
+        snprintf(text, sizeof(text), "%s%s", s, rest[i]);
+        if (time_parse_rfc3339(text, ret))
             return true;
     }
     return false;

@@ -32,3 +32,4 @@ EXTRA_DIST += tests/clients/gcp/node-functions/client.json tests/clients/gcp/nod
 EXTRA_DIST += tests/clients/gcp/node-logging/client.json tests/clients/gcp/node-logging/cases.js
 EXTRA_DIST += tests/clients/gcp/node-run/client.json tests/clients/gcp/node-run/cases.js
 EXTRA_DIST += tests/clients/gcp/node-functions-newest/client.json tests/clients/gcp/node-logging-newest/client.json tests/clients/gcp/node-run-newest/client.json
+EXTRA_DIST += tests/clients/gcp/python-logging/client.json tests/clients/gcp/python-logging/cases.py

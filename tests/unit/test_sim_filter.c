@@ -178,6 +178,8 @@ static const struct row times_and_severities[] = {
     {"timestamp>=\"2025-08-08T10:15:28Z\"", "bcde"},
     {"timestamp>\"2025-08-08T10:15:28Z\"", "cde"},
     {"timestamp = \"2025-08-08T12:15:27.500000+02:00\"", "a"},
+    {"timestamp = \"2025-08-08T12:15:27.500000+0200\"", "a"}, /* as Python's client writes them */
+    {"timestamp>=\"2025-08-09T00:00:00+0000\"", "de"},
     {"timestamp<\"2025-08-09\"", "abc"},
     {"timestamp>=2025-08-09", "de"},
     {"timestamp>=\"2025-08-08T10:16\"", "cde"},
