@@ -3,7 +3,7 @@ noinst_LIBRARIES += libskl_sim.a
 sim_sources = simulator/aip.c simulator/aip.h simulator/bundle.c simulator/companions.c simulator/deploy.c simulator/faults.c simulator/faults.h simulator/functions.c simulator/functions_list.c \
 	simulator/iam.c simulator/images.c \
 	simulator/images.h simulator/import.c simulator/instance.c simulator/invoke.c simulator/invoke.h simulator/layout.c simulator/limits.c \
-	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h \
+	simulator/netlink.c simulator/netns.c simulator/netns.h simulator/operations.c simulator/page.c simulator/page.h simulator/parse.c simulator/parse.h \
 	simulator/persist.c simulator/privacy.c simulator/process.c simulator/pull.c simulator/pull.h simulator/resource.c simulator/run.c simulator/schema.c simulator/schema.h \
 	simulator/schema_functions.c simulator/schema_run.c simulator/sendfile.c simulator/service.c simulator/service.h \
 	simulator/storage.c simulator/storage.h simulator/storage_api.c simulator/upgrade.c simulator/upload.c \

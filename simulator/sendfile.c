@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "base/str.h"
+#include "simulator/parse.h"
 #include "simulator/storage.h"
 
 #define PIECE (256u * 1024)
@@ -59,29 +60,6 @@ static void on_gone(void *arg)
     loop_soon(http_req_loop(t->req), &t->go); /* it finds the client gone */
 }
 
-/* "bytes=0-99", "bytes=100-", "bytes=-5"; one range. False: there is none to honour. */
-static bool read_range(const char *text, uint64_t size, uint64_t *ret_from, uint64_t *ret_n)
-{
-    CLEANUP(free_p) char *spec = text != NULL && str_starts(text, "bytes=") ? xstrdup(text + 6) : NULL;
-    char *dash = spec != NULL ? strchr(spec, '-') : NULL;
-    uint64_t from = 0, to = size - 1;
-
-    if (dash == NULL || size == 0 || strchr(spec, ',') != NULL)
-        return false;
-    *dash = '\0';
-    if (spec[0] == '\0') {
-        if (!str_to_u64(dash + 1, 1, INT64_MAX, &from))
-            return false;
-        from = from > size ? 0 : size - from;
-    } else if (!str_to_u64(spec, 0, size - 1, &from) || (dash[1] != '\0' && !str_to_u64(dash + 1, from, INT64_MAX, &to))) {
-        return false;
-    }
-    to = to >= size ? size - 1 : to;
-    *ret_from = from;
-    *ret_n = to - from + 1;
-    return true;
-}
-
 void send_file(struct sim_call *c, const char *path, const char *content_type)
 {
     struct http_req *req = c->req;
@@ -97,7 +75,7 @@ void send_file(struct sim_call *c, const char *path, const char *content_type)
         return;
     }
     n = (uint64_t)st.st_size;
-    if (read_range(http_req_header(req, "Range"), n, &from, &n)) {
+    if (range_read(http_req_header(req, "Range"), n, &from, &n)) {
         status = 206;
         http_res_header(req, "Content-Range", "bytes %llu-%llu/%lld", (unsigned long long)from, (unsigned long long)(from + n - 1), (long long)st.st_size);
     }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "simulator/page.h"
+#include "simulator/parse.h"
 #include "simulator/storage.h"
 
 #define MULTIPART_MAX (64u * 1024 * 1024)
@@ -238,24 +239,6 @@ static struct put *put_new(struct sim_call *c, const char *name, const char *typ
 
 /* ---- multipart: a resource in JSON, then the bytes ---- */
 
-/* The part that begins at *at: its body, and *at behind it. NULL: there is none. */
-static char *next_part(char **at, const char *end, const char *boundary, size_t *ret_n, char **ret_type)
-{
-    char *start = memmem(*at, (size_t)(end - *at), boundary, strlen(boundary)), *head, *body, *stop, *type;
-
-    head = start != NULL ? start + strlen(boundary) : NULL;
-    body = head != NULL ? memmem(head, (size_t)(end - head), "\r\n\r\n", 4) : NULL;
-    stop = body != NULL ? memmem(body, (size_t)(end - body), boundary, strlen(boundary)) : NULL;
-    if (stop == NULL || stop - body < 6)
-        return NULL;
-    *body = '\0';
-    type = strcasestr(head, "content-type:");
-    *ret_type = type != NULL ? str_trim(xstrndup(type + 13, strcspn(type + 13, "\r\n"))) : NULL;
-    *ret_n = (size_t)(stop - body) - 6; /* "\r\n\r\n" before, "\r\n" behind */
-    *at = stop;
-    return body + 4;
-}
-
 static void on_multipart(void *arg, const char *data, size_t n, const struct skl_error *err)
 {
     struct put *p = arg;
@@ -271,10 +254,10 @@ static void on_multipart(void *arg, const char *data, size_t n, const struct skl
     boundary = xasprintf("--%.*s", (int)strcspn(mark, "\"';"), mark);
     if (err != NULL)
         p->err = *err;
-    part = p->err.kind == 0 ? next_part(&at, copy + n, boundary, &len, &ignored) : NULL;
+    part = p->err.kind == 0 ? multipart_next(&at, copy + n, boundary, &len, &ignored) : NULL;
     if (part != NULL)
         meta = json_parse_object(part, len, SIM_BODY_MAX, &p->err);
-    part = meta != NULL ? next_part(&at, copy + n, boundary, &len, &part_type) : NULL;
+    part = meta != NULL ? multipart_next(&at, copy + n, boundary, &len, &part_type) : NULL;
     if (part != NULL) {
         if (p->name[0] == '\0') {
             free(p->name);
@@ -396,27 +379,6 @@ static bool on_piece(void *arg, const char *data, size_t n)
 
 static const struct http_body_reader piece_reader = {.on_data = on_piece, .on_end = on_piece_end};
 
-/* "bytes 0-99/100", the total or all of it may be a star. False: malformed, or it does not go on where we are. */
-static bool read_content_range(const char *text, uint64_t have, uint64_t *ret_total)
-{
-    unsigned long long from, to, total;
-
-    *ret_total = UINT64_MAX;
-    if (text == NULL)
-        return have == 0;
-    if (sscanf(text, "bytes */%20llu", &total) == 1) {
-        *ret_total = total;
-        return true;
-    }
-    if (str_eq(text, "bytes */*"))
-        return true;
-    if (sscanf(text, "bytes %20llu-%20llu/", &from, &to) != 2 || from != have)
-        return false;
-    if (sscanf(strchr(text, '/') + 1, "%20llu", &total) == 1)
-        *ret_total = total;
-    return true;
-}
-
 static void handle_resume(struct sim_call *c)
 {
     const char *id = http_req_query(c->req, "upload_id"), *range = http_req_header(c->req, "Content-Range");
@@ -431,7 +393,7 @@ static void handle_resume(struct sim_call *c)
         call_fail(c, s == NULL ? 404 : 409, s == NULL ? "NOT_FOUND" : "ABORTED", "No such upload session.");
         return;
     }
-    if (!read_content_range(range, storage_written(s->w), &total)) {
+    if (!content_range_read(range, storage_written(s->w), &total)) {
         answer_incomplete(c, s);
         return;
     }

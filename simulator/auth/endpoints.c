@@ -13,30 +13,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "simulator/auth/auth.h"
+#include "simulator/parse.h"
 
 #define GRANT_JWT "urn:ietf:params:oauth:grant-type:jwt-bearer"
 #define GRANT_EXCHANGE "urn:ietf:params:oauth:grant-type:token-exchange"
 #define TYPE_ACCESS "urn:ietf:params:oauth:token-type:access_token"
 #define LIFE_MAX_S 43200
-
-/* ---- forms ---- */
-
-/* Caller frees; NULL: not there, or malformed. */
-static char *form_value(const char *form, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (const char *p = form; p != NULL && *p != '\0'; p = strchr(p, '&') != NULL ? strchr(p, '&') + 1 : NULL)
-        if (strncmp(p, name, n) == 0 && p[n] == '=') {
-            struct buf b;
-            buf_init(&b, AUTH_FORM_MAX);
-            if (url_decode(&b, p + n + 1, strcspn(p + n + 1, "&"), true) == 0)
-                return buf_steal(&b, NULL);
-            buf_fini(&b);
-            return NULL;
-        }
-    return NULL;
-}
 
 static void oauth_fail(struct sim_call *c, int status, const char *error, const char *why)
 {

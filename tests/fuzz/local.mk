@@ -5,7 +5,7 @@ fuzz_api = tests/fuzz/fuzz_api_specs tests/fuzz/fuzz_api_create tests/fuzz/fuzz_
 fuzz_state = tests/fuzz/fuzz_state_reference tests/fuzz/fuzz_state_row tests/fuzz/fuzz_state_output
 fuzz_wire = tests/fuzz/fuzz_wire_pax tests/fuzz/fuzz_wire_ws tests/fuzz/fuzz_http_head tests/fuzz/fuzz_http_chunked
 fuzz_plugin = tests/fuzz/fuzz_plugin_elf tests/fuzz/fuzz_drivers_view
-fuzz_sim = tests/fuzz/fuzz_sim_filter tests/fuzz/fuzz_sim_entry tests/fuzz/fuzz_sim_line tests/fuzz/fuzz_sim_schema tests/fuzz/fuzz_sim_aip tests/fuzz/fuzz_sim_jwt
+fuzz_sim = tests/fuzz/fuzz_sim_filter tests/fuzz/fuzz_sim_entry tests/fuzz/fuzz_sim_line tests/fuzz/fuzz_sim_schema tests/fuzz/fuzz_sim_aip tests/fuzz/fuzz_sim_jwt tests/fuzz/fuzz_sim_parse
 fuzz_targets = $(fuzz_sim) $(fuzz_wire) $(fuzz_plugin) $(fuzz_gcf) $(fuzz_state) $(fuzz_api)
 
 check_PROGRAMS += $(fuzz_targets)
