@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import tarfile
 
@@ -23,7 +24,11 @@ class Agent:
         self.socket = os.path.join(directory, "agent.sock")
         self.process = subprocess.Popen([skl.program("sockerless-agent"), "--listen-unix", self.socket], stdin=subprocess.DEVNULL,
                                         env={"PATH": os.environ["PATH"]}, preexec_fn=preexec_fn)
-        wait_until(lambda: os.path.exists(self.socket), "the agent to listen")
+        wait_until(self.listens, "the agent to listen")
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.socket) == 0
 
     def curl(self, method, path, body=None, *more):
         """(status, body bytes)"""
@@ -188,7 +193,6 @@ def test_what_is_no_request(agent, body):
 
 
 def test_garbage_instead_of_http2(agent):
-    import socket
     for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 1000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(20)
