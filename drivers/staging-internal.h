@@ -11,6 +11,8 @@
 struct staging {
     struct loop *loop;
     char *dir;
+    void (*more)(void *arg, const char *id, struct staging_exit *x);
+    void *more_arg;
 };
 
 /* One tar as the view reads it. */

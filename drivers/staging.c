@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -181,10 +182,34 @@ size_t staging_layers(struct staging *st, const char *id, const struct staging_e
     used = add_upload_layers(*ret, 0, dir, items, 0, older);
     used++; /* the mark without a tar */
     for (size_t i = 0; i < x->n_tars; i++)
-        (*ret)[used++] = (struct staging_layer){.tar = fs_join(dir, x->tars[i].tar), .dest = xstrdup(x->tars[i].dest)};
+        (*ret)[used++] = (struct staging_layer){
+            .tar = x->tars[i].tar[0] == '/' ? xstrdup(x->tars[i].tar) : fs_join(dir, x->tars[i].tar), .dest = xstrdup(x->tars[i].dest)};
     used = add_upload_layers(*ret, used, dir, items, older, n);
     staging_items_free(items, n);
     return used;
+}
+
+void staging_set_more(struct staging *st, void (*more)(void *arg, const char *id, struct staging_exit *x), void *arg)
+{
+    st->more = more;
+    st->more_arg = arg;
+}
+
+uint32_t staging_seq_at(struct staging *st, const char *id, int64_t wall)
+{
+    struct staging_item *items;
+    size_t n = staging_items(st, id, 0, &items);
+    uint32_t seq = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(free_p) char *tar = xasprintf("%s/%s/%u.tar", st->dir, id, items[i].seq);
+        struct stat sb;
+
+        if (stat(tar, &sb) == 0 && (int64_t)sb.st_mtim.tv_sec * NS_PER_S + sb.st_mtim.tv_nsec <= wall)
+            seq = items[i].seq;
+    }
+    staging_items_free(items, n);
+    return seq;
 }
 
 void staging_layers_free(struct staging_layer *layers, size_t n)

@@ -86,6 +86,10 @@ char *staging_exit_name(const struct staging_exit *x, size_t n); /* of the n-th 
 void staging_exit_add_path(struct staging_exit *x, const char *path);
 void staging_exit_add_tar(struct staging_exit *x, const char *tar, const char *dest);
 void staging_exit_fini(struct staging_exit *x);
+/* What belongs to the view of a container and is kept elsewhere: tars by absolute name. */
+void staging_set_more(struct staging *st, void (*more)(void *arg, const char *id, struct staging_exit *x), void *arg);
+/* Number of the newest upload that was there at `wall` (ns); 0: none. */
+uint32_t staging_seq_at(struct staging *st, const char *id, int64_t wall);
 bool staging_is_pattern(const char *path);
 
 /* ---- the view ---- */

@@ -561,6 +561,8 @@ void staging_view(struct staging *st, const char *id, const char *path, bool sta
     v->arg = arg;
     buf_init(&v->stat_json, 64 * 1024);
     (void)staging_exit_load(st, id, &v->kept);
+    if (st->more)
+        st->more(st->more_arg, id, &v->kept);
     v->n_layers = staging_layers(st, id, &v->kept, &v->layers);
     loop_work(st->loop, view_work, view_done, v);
 }

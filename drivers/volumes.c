@@ -319,6 +319,28 @@ int volume_tar_open(struct chain *ch, const struct container *c, size_t mount, s
     return fd;
 }
 
+/* For who reads the files of a container that does not run: what its volumes hold is newer than what was copied in before
+ * its last run ended. */
+static void add_to_view(void *arg, const char *id, struct staging_exit *x)
+{
+    struct chain *ch = arg;
+    struct container *c = container_by_id(ch->engine, id);
+    size_t n = x->n_tars;
+
+    if (!c || !container_volumes_follow(c))
+        return;
+    for (size_t i = 0; i < c->n_mounts; i++) {
+        CLEANUP(free_p) char *tar = c->mounts[i].type == MOUNT_VOLUME ? tar_of(ch, c->mounts[i].name) : NULL;
+
+        if (!tar || access(tar, R_OK) < 0)
+            continue;
+        staging_exit_add_path(x, c->mounts[i].destination);
+        staging_exit_add_tar(x, tar, c->mounts[i].destination);
+    }
+    if (x->n_tars > n && x->run != c->run)
+        x->after = staging_seq_at(ch->staging, id, c->finished);
+}
+
 static bool is_known(void *arg, const char *name)
 {
     return volume_find(arg, name, NULL) != NULL;
@@ -330,6 +352,7 @@ int volumes_init(struct chain *ch, const char *dir, struct skl_error *err)
     if (fs_mkdir_p(dir, 0700, err) < 0)
         return -1;
     (void)fs_sweep(dir, is_known, ch->engine);
+    staging_set_more(ch->staging, add_to_view, ch);
     return 0;
 }
 

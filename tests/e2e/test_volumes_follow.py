@@ -112,6 +112,42 @@ def test_what_was_copied_in_follows(api, volume):
     assert run(api, volume, "cat /data/copied") == "in\n"
 
 
+def tar_of(name, data):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        t.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def names(api, cid, path):
+    answer = api.get(f"/containers/{cid}/archive?path={path}")
+    if answer.status != 200:
+        return answer.status
+    with tarfile.open(fileobj=io.BytesIO(answer.body)) as t:
+        return {m.name: t.extractfile(m).read() for m in t.getmembers() if m.isfile()}
+
+
+def test_it_is_read_of_containers_that_do_not_run(api, volume):
+    """docker cp out of a created container, and of one that has ended: what the volume holds, under what was copied in since."""
+    run(api, volume, "mkdir /data/d; echo one > /data/d/one; echo two > /data/two")
+    cid = api.create(Cmd=["sh", "-c", "rm /data/two /data/in; echo 2 > /data/d/one; echo new > /data/new"], HostConfig={"Binds": [f"{volume}:/data"]})
+    assert names(api, cid, "/data/d") == {"d/one": b"one\n"} and names(api, cid, "/data/nosuch") == 404
+    assert api.put(f"/containers/{cid}/archive?path=/data", tar_of("in", b"copied"), headers={"Content-Type": "application/x-tar"}).status == 200
+    assert names(api, cid, "/data") == {"data/d/one": b"one\n", "data/two": b"two\n", "data/in": b"copied"}
+    api.start(cid)
+    assert api.wait(cid) == 0
+    assert names(api, cid, "/data/.") == {"./d/one": b"2\n", "./new": b"new\n"}
+    assert names(api, cid, "/data/two") == 404 and names(api, cid, "/data/in") == 404
+    assert api.head(f"/containers/{cid}/archive?path=/data/new").status == 200
+    assert api.put(f"/containers/{cid}/archive?path=/data", tar_of("new", b"newer"), headers={"Content-Type": "application/x-tar"}).status == 200
+    assert names(api, cid, "/data/new") == {"new": b"newer"}
+    api.start(cid)
+    api.wait(cid)
+    api.remove(cid)
+
+
 def test_a_removed_volume_is_empty_when_it_is_made_again(api, volume):
     run(api, volume, "echo old > /data/f")
     assert api.delete(f"/volumes/{volume}").status == 204
