@@ -33,8 +33,11 @@ static void fill_env(struct instance *in, struct json_object *env)
     struct json_object *vars = json_member(in->rev->container, "env"), *own = in->rev->agent ? NULL : json_member(in->rev->image->config, "Env");
     char port[8];
 
-    if (!in->rev->agent) /* what an image without one gets; its own comes behind */
+    if (!in->rev->agent) { /* what an image without one gets, and where programs find their credentials; the image's own come behind */
+        CLEANUP(free_p) char *metadata = xasprintf("host.sockerless.internal:%u", in->sim->port);
         add_env(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        add_env(env, "GCE_METADATA_HOST", metadata);
+    }
     for (size_t i = 0; own != NULL && i < json_object_array_length(own); i++)
         json_push(env, json_object_get(json_object_array_get_idx(own, i)));
     for (size_t i = 0; vars != NULL && i < json_object_array_length(vars); i++) {

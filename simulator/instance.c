@@ -227,6 +227,10 @@ static void add_relays(struct instance *in)
 {
     struct json_object *env = json_member(in->rev->container, "env");
 
+    if (in->net != NULL && !in->rev->agent) { /* the metadata server: see bundle.c */
+        CLEANUP(free_p) char *own = xasprintf("host.sockerless.internal:%u", in->sim->port);
+        add_relay(in, own);
+    }
     for (size_t i = 0; env != NULL && in->net != NULL && i < json_object_array_length(env); i++)
         add_relay(in, json_string_or(json_member(json_object_array_get_idx(env, i), "value"), ""));
 }

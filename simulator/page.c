@@ -152,7 +152,7 @@ static void put_token(struct json_object *answer, const struct page *p, size_t n
 bool page_cut(struct sim_call *c, const struct page *p, struct json_object *all, struct json_object *answer, const char *list_key)
 {
     const char *given = http_req_query(c->req, "orderBy");
-    struct order order = {"name", false};
+    struct order order = {"name", false}, newest = {"createTime", true};
     size_t n = json_object_array_length(all);
     struct json_object *list;
 
@@ -160,7 +160,7 @@ bool page_cut(struct sim_call *c, const struct page *p, struct json_object *all,
         call_fail(c, 400, "INVALID_ARGUMENT", "Invalid order_by: \"%s\"", given);
         return false;
     }
-    sorting = &order;
+    sorting = str_empty(given) && p->newest ? &newest : &order;
     json_object_array_sort(all, by_order);
     if (n == 0)
         return true;

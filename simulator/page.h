@@ -14,6 +14,7 @@ struct page {
     size_t from, size;
     bool shortened; /* a fault: there is to be a next page */
     uint64_t args;  /* hash of the arguments that must not change */
+    bool newest;    /* the order when none is asked for: by createTime, newest first; else by name */
 };
 
 /* Reads pageSize and pageToken. 0 and absent mean `standard`, what is above `max` is cut to it. False: answered with 400. */

@@ -51,6 +51,7 @@ static void handle_list(struct sim_call *c)
     HASH_ITER(hh, c->sim->services, svc, tmp)
         if (svc->json != NULL && str_eq(svc->project, project) && str_eq(svc->location, location))
             json_push(all, service_answer(svc));
+    page.newest = true;
     o = json_new_object();
     if (page_cut(c, &page, all, o, "services"))
         call_json(c, 200, o);
@@ -308,6 +309,7 @@ static void handle_revision_list(struct sim_call *c)
         return;
     LIST_FOREACH_SAFE(n, tmp, &svc->revisions)
         json_push(all, revision_answer(svc, LIST_ENTRY(n, struct revision, link)));
+    page.newest = true;
     o = json_new_object();
     if (page_cut(c, &page, all, o, "revisions"))
         call_json(c, 200, o);

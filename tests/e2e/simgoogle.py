@@ -36,6 +36,7 @@ case $line in
 */slow*) sleep 1000 ;;
 */wait*) until [ -e /tmp/go ]; do sleep 0.05; done ;;
 */go*) : >/tmp/go ;;
+*/metadata*) all=$(wget -q -O - --header "Metadata-Flavor: Google" "http://$GCE_METADATA_HOST/computeMetadata/v1/instance/service-accounts/default/email") ;;
 */eat*) exec cat >/dev/null ;;
 */echo*) printf 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nConnection: close\r\n\r\n'; exec dd bs=65536 2>/dev/null ;;
 esac

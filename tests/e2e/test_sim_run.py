@@ -115,6 +115,10 @@ def test_services_of_their_own(g):
     assert g.refused("POST", g.fns + "?functionId=alone", {"buildConfig": {"runtime": "docker"}}).status == 409
     for bad in ("", "Upper", "x" * 50, "1a", "a-"):
         assert g.refused("POST", f"{g.services}?serviceId={bad}", body).status == 400
+    g.done(g.ok("POST", f"{g.services}?serviceId=zz-newer", body))
+    listed = [s["name"].rpartition("/")[2] for s in g.ok("GET", g.services)["services"]]
+    assert listed.index("zz-newer") < listed.index("alone")  # the newest first
+    g.done(g.ok("DELETE", f"{g.services}/zz-newer"))
     assert "alone" in [s["name"].rpartition("/")[2] for s in g.ok("GET", g.services)["services"]]
     assert g.refused("GET", g.services.replace("us-central1", "-")).status == 400
     revisions = g.ok("GET", f"{g.services}/alone/revisions")["revisions"]
@@ -184,6 +188,11 @@ def test_what_the_front_end_adds(g):
         assert a.status == 200 and a.body.startswith(method.encode()) and a.headers["X-Mark"] == "here"
     assert g.call("HEAD", uri).status == 200
     assert g.call("GET", g.url + "/_functions/no/such/service").status == 404
+
+
+def test_programs_find_their_credentials(g):
+    said = g.call("GET", g.serve("with-credentials") + "/metadata").body.decode()
+    assert "-compute@developer.gserviceaccount.com" in said
 
 
 # ---- limits ----
