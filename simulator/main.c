@@ -24,12 +24,6 @@
 #define LOCK_PAUSE_NS (10 * 1000 * 1000)
 #define LOCK_TRIES 300
 
-void sim_stop_if_idle(struct sim *s)
-{
-    if (s->stopping && list_empty(&s->instances) && !s->trash_busy)
-        loop_stop(s->loop);
-}
-
 static void on_term(void *arg, int signo)
 {
     struct sim *s = arg;

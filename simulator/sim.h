@@ -106,7 +106,7 @@ struct sim {
     bool trash_busy, trash_more;
     bool stopping;
 };
-void sim_stop_if_idle(struct sim *s);             /* main.c: ends the loop when that is wanted and nothing is left */
+void sim_stop_if_idle(struct sim *s);             /* trash.c: ends the loop when that is wanted and nothing is left */
 
 /* ---- server.c ---- */
 struct sim_call {              /* one API request */
