@@ -28,7 +28,7 @@
 
 #define GRACE_NS (INT64_C(10) * 1000000000) /* of the platform: SIGTERM to SIGKILL */
 #define READ_SIZE (64u * 1024)
-#define PORT 8080
+#define PORT 8080 /* where the revision names none */
 
 /* ---- output ---- */
 
@@ -248,9 +248,19 @@ static int free_port(void)
     return port;
 }
 
+static int container_port(const struct instance *in)
+{
+    struct json_object *ports = json_member(in->rev->container, "ports");
+    struct json_object *first = ports != NULL ? json_object_array_get_idx(ports, 0) : NULL;
+    struct json_object *port = first != NULL ? json_member(first, "containerPort") : NULL;
+    int n = port != NULL ? json_object_get_int(port) : 0;
+
+    return n > 0 && n <= UINT16_MAX ? n : PORT;
+}
+
 static int set_network(struct instance *in, struct skl_error *err)
 {
-    int port = PORT;
+    int port = container_port(in);
 
     if (!in->sim->opts.network_host) {
         in->net = netns_take(in->sim->netns, err);

@@ -14,6 +14,9 @@
 #include "simulator/service.h"
 #include "simulator/storage.h"
 
+/* Of runtime "docker", which Google does not have: containers may well listen on 8080 themselves. */
+#define DOCKER_PORT 61080
+
 #define DEFAULT_ACCOUNT SIM_PROJECT_NUMBER "-compute@developer.gserviceaccount.com"
 
 int64_t json_number(struct json_object *o, const char *path, int64_t if_absent)
@@ -191,7 +194,7 @@ static void add_container(const struct function *f, struct json_object *fn, stru
     json_add_bool(resources, "cpuIdle", true);
     json_add_bool(resources, "startupCpuBoost", true);
     json_add_string(port, "name", "http1");
-    json_add_i64(port, "containerPort", 8080);
+    json_add_i64(port, "containerPort", str_eq(text_of(fn, "buildConfig.runtime", ""), "docker") ? DOCKER_PORT : 8080);
     json_push(ports, port);
     json_add(c, "ports", ports);
     json_push(json_add_array(template, "containers"), c);

@@ -53,6 +53,12 @@ static void work(void *arg)
 
 static void empty_it(struct sim *s);
 
+void sim_stop_if_idle(struct sim *s)
+{
+    if (s->stopping && list_empty(&s->instances) && !s->trash_busy)
+        loop_stop(s->loop);
+}
+
 static void work_done(void *arg)
 {
     struct emptying *e = arg;

@@ -20,6 +20,7 @@
 
 #define LOOK_AGAIN  (1 * GCP_SECOND)
 #define PATCHES_MAX 5
+#define GCF_AGENT_PORT 61080
 
 static const char *const condition_states[] = {"STATE_UNSPECIFIED",     "CONDITION_PENDING",
                                                "CONDITION_RECONCILING", "CONDITION_FAILED",
@@ -73,6 +74,17 @@ static struct json_object *first_container(struct json_object *service)
     return list && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
 }
 
+/* The agent's: Google's default is 8080, where many a container's own program listens. */
+static struct json_object *agent_port(void)
+{
+    struct json_object *port = json_object_new_object(), *list = json_object_new_array();
+
+    gcp_json_put_str(port, "name", "http1");
+    json_object_object_add(port, "containerPort", json_object_new_int(GCF_AGENT_PORT));
+    json_object_array_add(list, port);
+    return list;
+}
+
 char *gcf_patch_body(struct json_object *service, const char *image)
 {
     struct json_object *template = gcp_json_get(service, "template"), *container = first_container(service);
@@ -88,6 +100,7 @@ char *gcf_patch_body(struct json_object *service, const char *image)
     json_object_object_del(container, "buildInfo");
     json_object_object_del(container, "sourceCode");
     gcp_json_put_str(container, "image", image);
+    json_object_object_add(container, "ports", agent_port());
     json_object_object_add(body, "template", json_object_get(template));
     gcp_json_put_str(body, "etag", gcp_json_str(service, "etag"));
     text = gcp_dup(gcp_json_text(body));

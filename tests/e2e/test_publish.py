@@ -132,12 +132,18 @@ def test_nobody_listens_inside(api):
 
 
 def test_the_agents_own_port(api):
-    """8080 is the platform's: what connects is not let through to the agent."""
-    cid, port = run(api, "sleep", "1000", port=8080, ready=False)
+    """61080 is the platform's $PORT: what connects is not let through to the agent."""
+    cid, port = run(api, "sleep", "1000", port=61080, ready=False)
     with pytest.raises(ConnectionResetError), connect(port) as s:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         while s.recv(100):
             pass
+    api.remove(cid)
+
+
+def test_port_8080_is_the_containers(api):
+    cid, port = run(api, "sh", "-c", "echo page > /tmp/p; exec httpd -f -p 8080 -h /tmp", port=8080)
+    assert page(port, "p") == b"page\n"
     api.remove(cid)
 
 

@@ -221,7 +221,8 @@ static void test_pitfall_30_service(void)
 
     UNIT_STR_EQ(body, "{\"template\":{\"containers\":[{\"name\":\"worker\",\"image\":\"new@sha256:1\","
                       "\"resources\":{\"cpuIdle\":"
-                      "true},\"env\":[{\"name\":\"A\",\"value\":\"1\"}]}]},\"etag\":\"e1\"}");
+                      "true},\"env\":[{\"name\":\"A\",\"value\":\"1\"}],"
+                      "\"ports\":[{\"name\":\"http1\",\"containerPort\":61080}]}]},\"etag\":\"e1\"}");
     free(body);
     json_object_put(o);
     UNIT_INT_EQ(served(SERVICE("stub", "CONDITION_SUCCEEDED", "a", "a"), "i"), GCF_SERVED_OTHER);
