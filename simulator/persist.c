@@ -162,6 +162,8 @@ static void load_image(struct service *svc, struct revision *r)
     l->svc = svc;
     l->r = r;
     r->refs++;
+    if (r->why == NULL)
+        r->why = xstrdup("its image is being unpacked");
     im = image_get(svc->sim, json_string_or(json_member(r->container, "image"), ""), &wait, on_image, l, &err);
     if (wait == NULL)
         on_image(l, im, &err);

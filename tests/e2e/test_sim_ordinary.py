@@ -95,3 +95,22 @@ def test_what_is_not_possible_is_said(g, images):
     op = g.done(g.ok("POST", f"{g.services}?serviceId=theirs", {"template": {"containers": [{"image": "busybox"}]}}))
     a = g.call("GET", op["response"]["uri"])
     assert a.status == 500 and b"belong to another user" in a.body
+
+
+class Daemon(skl.Daemon):
+    def command(self):
+        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", self.dir], check=True)
+        return [*SU, "env", f"HOME={self.dir}", f"XDG_RUNTIME_DIR={self.dir}", *super().command()]
+
+
+def test_the_whole_house(g):
+    """sockerlessd --simulator of a user who is nobody in particular."""
+    d = Daemon(g.images)
+    try:
+        d.api.pull()
+        done = d.docker("run", "--rm", "-i", "busybox", "sh", "-c", "cat; id -u; exit 5", input="through stdin\n")
+        assert (done.returncode, done.stdout) == (5, "through stdin\n0\n"), done.stderr
+        done = d.docker("run", "--rm", "--user", "1000", "busybox", "true")
+        assert done.returncode != 0 and "setting user 1000" in done.stderr, done.stderr
+    finally:
+        d.close()
