@@ -19,12 +19,6 @@ struct emptying {
     char *dir;
 };
 
-void sim_stop_if_idle(struct sim *s)
-{
-    if (s->stopping && list_empty(&s->instances) && !s->trash_busy)
-        loop_stop(s->loop);
-}
-
 static char *trash_dir(const struct sim *s)
 {
     return fs_join(s->opts.state_dir, "trash");
