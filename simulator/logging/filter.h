@@ -34,6 +34,10 @@ void filter_free(struct filter *f);
 /* Narrows [*min, *max] to the timestamps that the filter allows, as far as that is seen without looking at entries. */
 void filter_time_range(const struct filter *f, int64_t *min, int64_t *max);
 bool filter_matches(const struct filter *f, const struct log_entry *e);
+/* What matching has cost since the start: bytes looked at, and steps of regular expressions. Filters come from outside: who goes through many
+ * entries looks at this and stops in time. */
+uint64_t filter_work(void);
+void filter_work_add(uint64_t n);
 
 /* ---- lexer.c ---- */
 enum token_kind { TOKEN_END, TOKEN_TEXT, TOKEN_STRING, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_COMMA, TOKEN_MINUS, TOKEN_OP, TOKEN_BAD };

@@ -21,6 +21,7 @@
 #define PAGE_MAX 1000
 #define PAGE_BYTES_MAX (8u * 1024 * 1024)
 #define SCAN_MAX 50000u       /* entries looked at for one page */
+#define WORK_MAX 100000000u    /* of filter_work(), about: a part of a second */
 #define NAMES_MAX 100
 #define DUPLICATES_MAX 64     /* entries of one time and ID that are compared with each other */
 #define TOKEN_MAX 4096
@@ -230,9 +231,10 @@ static struct json_object *answer(const struct page *p)
     struct json_object *o = json_new_object(), *list = json_new_array();
     struct log_position last = beginning(p);
     size_t from, to, i, seen = 0, bytes = 0;
+    uint64_t work = filter_work();
 
     find_bounds(p, &from, &to);
-    for (i = 0; i < to - from && seen < SCAN_MAX && bytes < PAGE_BYTES_MAX && json_object_array_length(list) < (size_t)p->size; i++, seen++) {
+    for (i = 0; i < to - from && seen < SCAN_MAX && filter_work() - work < WORK_MAX && bytes < PAGE_BYTES_MAX && json_object_array_length(list) < (size_t)p->size; i++, seen++) {
         size_t at = p->desc ? to - 1 - i : from + i;
         const struct log_entry *e = log_store_at(st, at);
         last = (struct log_position){e->time, e->insert_id, e->seq};

@@ -50,7 +50,7 @@ static uint32_t fail(struct compiler *c, const char *what, const char *from, siz
 
 static uint32_t part_new(struct compiler *c, enum part_kind kind, uint32_t a, uint32_t b)
 {
-    if (c->n_parts >= REGEX_PROGRAM_MAX)
+    if (c->n_parts >= 4 * REGEX_PROGRAM_MAX)
         return fail(c, "pattern too large - compile failed", "", 0);
     if (c->n_parts % 64 == 0)
         c->parts = xrealloc(c->parts, (c->n_parts + 64) * sizeof(struct part));

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REGEX_PROGRAM_MAX 20000u
+#define REGEX_PROGRAM_MAX 5000u
 #define REGEX_DEPTH_MAX 200u
 #define REGEX_REPEAT_MAX 1000u  /* RE2's */
 

@@ -125,6 +125,7 @@ bool regex_search(const struct regex *re, const char *s, size_t n)
             return false;
         next = at + len < n ? decode(s + at + len, n - at - len, &next_len) : NOTHING;
         then.n = 0;
+        filter_work_add(now.n);
         for (size_t i = 0; i < now.n; i++) {
             uint32_t pc = now.dense[i];
             if (re->prog[pc].op == INST_SET && in_set(&re->sets[re->prog[pc].x], c) && add(re, &then, pc + 1, c, next))

@@ -16,11 +16,24 @@
 
 #define LOWER_ON_STACK 1024
 
+static uint64_t work;
+
+uint64_t filter_work(void)
+{
+    return work;
+}
+
+void filter_work_add(uint64_t n)
+{
+    work += n;
+}
+
 bool text_has(const char *s, size_t n, const char *want, size_t len)
 {
     char stack[LOWER_ON_STACK], *low = n <= sizeof(stack) ? stack : xmalloc(n);
     bool found;
 
+    filter_work_add(n);
     for (size_t i = 0; i < n; i++)
         low[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + 32) : s[i];
     found = len == 0 || memmem(low, n, want, len) != NULL;
@@ -126,6 +139,7 @@ static bool term_in(const void *arg, const char *s, size_t len, bool key)
     size_t n;
 
     (void)key;
+    filter_work_add(len);
     for (; (n = word_at(&s, end)) > 0; s += n)
         if (follows(arg, s, end))
             return true;

@@ -187,6 +187,16 @@ def test_a_page_ends_before_it_is_too_large(g):
     assert len(g.entries(pageSize=1000)) == 50
 
 
+def test_a_page_ends_before_it_costs_too_much(g):
+    """Regular expressions over much text: pages are short, even empty, and have successors."""
+    for i in range(10):
+        assert g.write(*[{"textPayload": "x" * 100000 + str(i)} for _ in range(10)]).status == 200
+    hard = 'textPayload=~"^(x?x?x?x?x?)*[0-9]?9$"'
+    first = g.list(hard, pageSize=1000).json
+    assert len(first.get("entries", [])) < 10 and first["nextPageToken"]
+    assert {e["textPayload"][-1] for e in g.entries(hard, pageSize=1000)} == {"9"}
+
+
 # ---- logs ----
 def test_logs_by_name(g):
     assert g.get(f"/v2/projects/{g.project}/logs").json == {}
