@@ -51,6 +51,7 @@ e2e_files += tests/e2e/test_volumes_follow.py
 e2e_files += tests/e2e/test_publish.py
 e2e_files += tests/e2e/test_recovery.py
 e2e_files += tests/e2e/test_registry.py
+e2e_files += tests/e2e/test_runner_github.py
 e2e_files += tests/e2e/test_runner_gitlab.py
 e2e_files += tests/e2e/test_server.py
 e2e_files += tests/e2e/test_sim_conformance.py
