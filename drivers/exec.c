@@ -112,6 +112,8 @@ static void on_end(void *arg, int code, const struct skl_error *err)
         exec_stream_exited(st, EXEC_CODE_UNKNOWN, NULL);
         return;
     }
+    if (!st->exec->running) /* it ended with its container, which says all there is to say */
+        err = NULL;
     exec_stream_exited(st, err ? EXEC_CODE_UNKNOWN : code, err);
 }
 

@@ -227,6 +227,17 @@ def test_u34_who_waits_longer_is_not_harmed_by_who_gave_up(images):
         proxy.close()
 
 
+def test_an_exec_ends_with_its_container(api, box):
+    """With 137, and without a word that is not its own."""
+    for _ in range(5):
+        cid = box("sleep", "1000")
+        eid = exec_create(api, cid, "sh", "-c", "echo here; sleep 1000").json["Id"]
+        c = api.hijack("POST", f"/exec/{eid}/start", {})
+        assert c.frame() == (1, b"here\n")
+        assert api.post(f"/containers/{cid}/kill").status == 204
+        assert c.rest() == b"" and api.get(f"/exec/{eid}/json").json["ExitCode"] == 137
+
+
 def test_u35_the_code_is_the_process_s(api, box):
     cid = box("sleep", "1000")
     assert run_exec(api, cid, "sh", "-c", "echo 'No space left on device' >&2") == (b"", b"No space left on device\n", 0)
