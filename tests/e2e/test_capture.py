@@ -116,6 +116,25 @@ def test_the_default_keeps_the_working_directory(images):
     d.close()
 
 
+def test_the_working_directory_of_the_image(images, tmp_path):
+    """The daemon does not know it: a pull made the image up. The agent does."""
+    root = tmp_path / "root"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin" / "sh").write_bytes(open("/bin/busybox", "rb").read())
+    (root / "bin" / "sh").chmod(0o755)
+    subprocess.run(["tar", "-C", str(root), "-cf", str(tmp_path / "i.tar"), "."], check=True)
+    store = skl.make_images(str(tmp_path / "store"))
+    skl.import_image(store, "placed", str(tmp_path / "i.tar"), "--workdir", "/srv/place", "--env", "PATH=/bin")
+    d = skl.Daemon(store)
+    d.api.pull("placed:latest")
+    cid = d.api.create(image="placed", Cmd=["sh", "-c", "echo result > r"])
+    assert d.api.inspect(cid)["Config"]["WorkingDir"] == ""
+    d.api.start(cid)
+    assert d.api.wait(cid) == 0 and content(d.api, cid, "/srv/place/r") == b"result\n"
+    d.api.remove(cid)
+    d.close()
+
+
 def test_what_the_run_made_of_what_was_copied_in(api):
     cid = api.create(Cmd=["sh", "-c", "echo changed > /out/a; rm /out/b; cat /tmp/c"])
     for path, name in (("/out", "a"), ("/out", "b"), ("/tmp", "c")):
