@@ -21,7 +21,7 @@ static int read_types(struct api_call *c, unsigned *ret, struct skl_error *err)
     const char *type;
 
     *ret = 0;
-    for (size_t i = 0; (type = http_req_query_nth(c->req, "type", i)) != NULL; i++) {
+    for (size_t i = 0; c->version >= 42 && (type = http_req_query_nth(c->req, "type", i)) != NULL; i++) {
         size_t k = 0;
         while (k < 4 && !str_eq(names[k], type))
             k++;

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from dockerapi import SPEC, demux
+from dockerapi import SPEC, Api, demux
 from test_api_cases import quoted
 
 
@@ -220,6 +220,15 @@ def test_how_booleans_are_written(api, box, value, on):
     cid = box()
     listed = [c["Id"] for c in api.get("/containers/json?all=" + urllib.parse.quote(value)).json]
     assert (cid in listed) == on
+
+
+def test_df_s_types_came_with_1_42(api):
+    assert Api(api.host, "1.41").get("/system/df?type=nope").status == 200
+    api.post("/volumes/create", {"Name": "df-types"})
+    d = api.get("/system/df?type=container&type=image").json
+    assert d["Volumes"] == [] and [i for i in d["Images"] if i["Containers"] >= 0 and i["SharedSize"] == 0]
+    assert [v["Name"] for v in api.get("/system/df?type=volume").json["Volumes"] if v["Name"] == "df-types"] == ["df-types"]
+    api.delete("/volumes/df-types")
 
 
 # ---- exec ----
