@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "simulator/page.h"
@@ -14,6 +15,7 @@
 
 #define PAGE_MAX 1000
 #define ID_LENGTH_MAX 49
+#define TIMEOUT_MAX_NS (INT64_C(3600) * 1000000000)
 
 static struct service *find_or_fail(struct sim_call *c)
 {
@@ -89,6 +91,43 @@ static int check_env(struct json_object *container, struct skl_error *err)
     return 0;
 }
 
+/* "0.5", "500m", "2"; the memory a size. */
+static int check_limits(struct json_object *container, struct skl_error *err)
+{
+    const char *memory = NULL, *cpu = NULL;
+    CLEANUP(free_p) char *milli = NULL;
+    double cpus = 0;
+
+    (void)json_get_string(container, "resources.limits.memory", &memory, NULL);
+    (void)json_get_string(container, "resources.limits.cpu", &cpu, NULL);
+    if (memory != NULL && (memory_bytes(memory) < INT64_C(128) * 1000000 || memory_bytes(memory) > INT64_C(32) << 30))
+        return error_set(err, SKL_ERR_INVALID, "spec.template.spec.containers[0].resources.limits.memory: Invalid value specified for memory: %.100s", memory);
+    milli = cpu != NULL && str_ends(cpu, "m") ? xstrndup(cpu, strlen(cpu) - 1) : NULL;
+    if (cpu != NULL && (!str_to_double(milli != NULL ? milli : cpu, &cpus) || (cpus = milli != NULL ? cpus / 1000 : cpus) < 0.08 || cpus > 8))
+        return error_set(err, SKL_ERR_INVALID, "spec.template.spec.containers[0].resources.limits.cpu: Invalid value specified for cpu: %.100s", cpu);
+    return 0;
+}
+
+/* What is a number somewhere must be one that can be kept to. */
+static int check_numbers(struct json_object *settings, struct json_object *container, struct skl_error *err)
+{
+    const char *timeout = NULL;
+    struct json_object *ports = json_member(container, "ports"), *t = json_member(settings, "template");
+    int64_t ns = TIMEOUT_MAX_NS, port = ports != NULL && json_object_array_length(ports) > 0 ? json_number(json_object_array_get_idx(ports, 0), "containerPort", 8080) : 8080;
+    int64_t concurrency = json_number(t, "maxInstanceRequestConcurrency", 0), max = json_number(t, "scaling.maxInstanceCount", 0);
+
+    (void)json_get_string(t, "timeout", &timeout, NULL);
+    if (timeout != NULL && (!duration_parse(timeout, &ns) || ns <= 0 || ns > TIMEOUT_MAX_NS))
+        return error_set(err, SKL_ERR_INVALID, "spec.template.spec.timeoutSeconds: should be between 1 and 3600, got %.40s", timeout);
+    if (concurrency < 0 || concurrency > 1000)
+        return error_set(err, SKL_ERR_INVALID, "spec.template.spec.containerConcurrency: should be between 0 and 1000, got %lld", (long long)concurrency);
+    if (max < 0)
+        return error_set(err, SKL_ERR_INVALID, "autoscaling.knative.dev/maxScale should be at least 1, got %lld", (long long)max);
+    if (port < 1 || port > 65535)
+        return error_set(err, SKL_ERR_INVALID, "spec.template.spec.containers[0].ports[0].containerPort: should be between 1 and 65535, got %lld", (long long)port);
+    return check_limits(container, err);
+}
+
 static int check_template(const struct service *svc, struct json_object *settings, struct skl_error *err)
 {
     struct json_object *list = NULL, *first;
@@ -105,7 +144,7 @@ static int check_template(const struct service *svc, struct json_object *setting
         return error_set(err, SKL_ERR_INVALID, "spec.template.spec.containers[0].image: must be a container image path.");
     if (revision != NULL && !str_starts(revision, svc->id))
         return error_set(err, SKL_ERR_INVALID, "metadata.name: Revision name '%s' must be prefixed by the service name '%s'.", revision, svc->id);
-    return check_env(first, err);
+    return check_env(first, err) < 0 ? -1 : check_numbers(settings, first, err);
 }
 
 /* A revision's name is taken once and for all. */

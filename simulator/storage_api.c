@@ -293,7 +293,7 @@ static void on_session_body(void *arg, const char *data, size_t n, const struct 
     struct sim_call *c = p->call;
     struct http_req *req = c->req;
     struct session *s;
-    const char *name = p->name, *type = http_req_header(req, "X-Upload-Content-Type");
+    const char *name = p->name, *type = http_req_header(req, "X-Upload-Content-Type"), *host = http_req_header(req, "Host");
     struct json_object *meta = NULL;
 
     if (err != NULL)
@@ -322,7 +322,7 @@ static void on_session_body(void *arg, const char *data, size_t n, const struct 
         s->w = p->w;
         list_push_back(&sessions, &s->link);
         n_sessions++;
-        http_res_header(req, "Location", "http://%s/upload/storage/v1/b/%s/o?uploadType=resumable&upload_id=%s", http_req_header(req, "Host"), s->bucket, s->id);
+        http_res_header(req, "Location", "http://%s/upload/storage/v1/b/%s/o?uploadType=resumable&upload_id=%s", host != NULL ? host : "127.0.0.1", s->bucket, s->id);
         http_res_header(req, "X-GUploader-UploadID", "%s", s->id);
         call_end(c, 200);
         http_res_send(req, 200, "text/plain; charset=utf-8", "", 0);

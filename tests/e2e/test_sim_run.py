@@ -126,6 +126,12 @@ def test_services_of_their_own(g):
     op = patched(g, "alone", {"labels": {"c": "d"}}, mask="labels")  # no new revision
     assert op["done"] and len(g.ok("GET", f"{g.services}/alone/revisions")["revisions"]) == 1
     assert g.ok("GET", f"{g.services}/alone")["labels"] == {"c": "d"}
+    for change in ({"timeout": "3601s"}, {"timeout": "0.0s"}, {"timeout": "99999999999s"}, {"maxInstanceRequestConcurrency": 1001}, {"maxInstanceRequestConcurrency": -1},
+                   {"scaling": {"maxInstanceCount": -1}}):
+        assert g.refused("POST", f"{g.services}?serviceId=odd", {"template": {**body["template"], **change}}).status == 400, change
+    for change in ({"ports": [{"containerPort": 70000}]}, {"resources": {"limits": {"memory": "lots"}}}, {"resources": {"limits": {"memory": "64Mi"}}},
+                   {"resources": {"limits": {"cpu": "many"}}}, {"resources": {"limits": {"cpu": "100"}}}):
+        assert g.refused("POST", f"{g.services}?serviceId=odd", {"template": {"containers": [{"image": "busybox", **change}]}}).status == 400, change
     op = g.done(g.ok("PATCH", f"{g.services}/by-patch?allowMissing=true", body))
     assert op["response"]["name"].endswith("/by-patch")
     assert g.refused("DELETE", f"{g.services}/alone?etag=old").status == 409
