@@ -15,7 +15,7 @@ sim_sources += simulator/quota.c simulator/redact.c simulator/logging/bind.c sim
 	simulator/logging/regex_run.c simulator/logging/search.c simulator/logging/store.c simulator/logging/write.c
 sim_sources += simulator/auth/accounts.c simulator/auth/auth.h simulator/auth/endpoints.c simulator/auth/enforce.c simulator/auth/keys.c \
 	simulator/auth/metadata.c simulator/auth/tokens.c
-sim_sources += simulator/registry/api.c simulator/registry/blobs.c simulator/registry/image.c simulator/registry/manifests.c \
+sim_sources += simulator/registry/api.c simulator/registry/artifacts.c simulator/registry/blobs.c simulator/registry/image.c simulator/registry/manifests.c \
 	simulator/registry/registry.h simulator/registry/store.c
 libskl_sim_a_SOURCES = $(sim_sources)
 libskl_sim_a_CPPFLAGS = $(AM_CPPFLAGS) $(PATH_CPPFLAGS)

@@ -25,7 +25,7 @@
 
 static const struct sim_route *const tables[] = {functions_routes, functions_list_routes, operations_routes, logging_routes, run_routes,
                                                  iam_routes, companions_routes, upload_routes, storage_routes, auth_routes, metadata_routes, registry_routes, registry_blob_routes,
-                                                 registry_manifest_routes};
+                                                 registry_manifest_routes, artifacts_routes};
 
 /* ---- the request log ---- */
 

@@ -6,7 +6,7 @@
  * "+" for "/" there. roots/<hex> are images unpacked for running.
  *
  *   store.c     the files         blobs.c      blobs: get, mount, upload      image.c   images of functions, from here
- *   api.c       errors, tags      manifests.c  manifests, referrers
+ *   api.c       errors, tags      manifests.c  manifests, referrers      artifacts.c  Artifact Registry's repositories
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -46,6 +46,6 @@ void registry_end(struct sim_call *c, int status); /* no body */
 const char *registry_repo(struct sim_call *c);     /* the path's repository; NULL: answered (and c gone), its name is no good */
 bool registry_admits(struct sim_call *c);          /* with --require-auth */
 
-extern const struct sim_route registry_routes[], registry_blob_routes[], registry_manifest_routes[];
+extern const struct sim_route registry_routes[], registry_blob_routes[], registry_manifest_routes[], artifacts_routes[];
 
 #endif

@@ -155,6 +155,19 @@ def test_referrers(g):
     assert g.call("GET", f"/v2/m/ref/referrers/{digest(m.encode())}?artifactType=other").json["manifests"] == []
 
 
+def test_artifact_registry(g):
+    where = "/v1/projects/acme/locations/us-central1/repositories"
+    op = g.ok("POST", where + "?repositoryId=gcf-artifacts", {"format": "DOCKER", "labels": {"goog-managed-by": "cloudfunctions"}})
+    assert op["done"] and op["response"]["name"] == where[4:] + "/gcf-artifacts" and g.ok("GET", "/v1/" + op["name"]) == op
+    assert g.ok("GET", where + "/gcf-artifacts")["format"] == "DOCKER" and g.ok("GET", where)["repositories"][0]["labels"]
+    assert g.refused("POST", where + "?repositoryId=gcf-artifacts", {"format": "DOCKER"}).status == 409
+    for query, body in (("repositoryId=Upper", {"format": "DOCKER"}), ("repositoryId=x", {"format": "TAPE"}), ("", {"format": "DOCKER"}),
+                        ("repositoryId=x", {"format": "DOCKER", "description": "long " * 1000})):
+        assert g.refused("POST", f"{where}?{query}", body).status == 400
+    assert g.ok("DELETE", where + "/gcf-artifacts")["done"] and g.refused("GET", where + "/gcf-artifacts").status == 404
+    assert g.ok("GET", where) == {} and g.refused("DELETE", where + "/none").status == g.refused("GET", where + "/..%2f..").status == 404
+
+
 # ---- skopeo ----
 def test_skopeo_there_and_back(g, layout, tmp_path):
     name = f"docker://127.0.0.1:{g.port}/acme/images/busybox"
