@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,6 +20,8 @@
 #include "wire/ws.h"
 
 #define DIAL_BOOT_ID_MAX 64
+#define REFUSALS_MAX 10u /* told one by one, in REFUSALS_NS */
+#define REFUSALS_NS (60 * NS_PER_S)
 
 struct agent_link {
     struct http_stream *stream;
@@ -119,13 +122,32 @@ static const char *bearer(const struct http_req *req)
     return v + 7 + strspn(v + 7, " ");
 }
 
+/* The door faces the internet: whoever knocks all day must not fill the log. */
+static void log_refusal(const struct http_req *req, const char *id, const struct skl_error *err)
+{
+    static int64_t since;
+    static unsigned n, hidden;
+    int64_t now = clock_mono();
+
+    if (since == 0 || now - since >= REFUSALS_NS) {
+        if (hidden > 0)
+            log_warn("agents", "%u more dials were refused", hidden);
+        since = now;
+        n = hidden = 0;
+    }
+    if (n++ < REFUSALS_MAX)
+        log_warn("agents", "refused %s for container %.64s: %s", http_req_peer(req), id, err->message);
+    else
+        hidden++;
+}
+
 static bool may_link(struct http_req *req, struct chain *chain, const char *id)
 {
     struct skl_error err = {0};
     int status;
 
     if (chain_agent_check(chain, id, bearer(req), &err) < 0) {
-        log_warn("agents", "refused %s for container %.64s: %s", http_req_peer(req), id, err.message);
+        log_refusal(req, id, &err);
         refuse(req, 401, "unauthorized\n");
         return false;
     }
