@@ -186,14 +186,11 @@ static void on_created(void *arg, const struct skl_error *err, struct container 
 
 static int check_platform(const char *platform, const struct image *im, struct skl_error *err)
 {
-    const char *slash = platform != NULL ? strchr(platform, '/') : NULL;
-
     if (str_empty(platform))
         return 0;
-    if (!str_starts(platform, "linux"))
-        return error_set(err, SKL_ERR_INVALID, "\"%s\": unknown operating system or architecture: invalid argument", platform);
-    if (slash != NULL && !im->synthetic && !str_empty(im->architecture) &&
-        strncmp(slash + 1, im->architecture, strlen(im->architecture)) != 0)
+    if (api_platform_check(platform, err) < 0)
+        return -1;
+    if (!str_empty(im->architecture) && !api_platform_is(platform, im->architecture))
         return error_set(err, SKL_ERR_NOT_FOUND,
                          "No such image: image with reference %s was found but does not match the specified platform: wanted %s, "
                          "actual: linux/%s",

@@ -209,17 +209,34 @@ static int parse(struct pull *p, struct skl_error *err)
     return 0;
 }
 
+bool api_platform_is(const char *platform, const char *arch)
+{
+    static const char *const also[][2] = {{"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"}};
+    const char *name = strchr(platform, '/');
+    size_t n = name != NULL ? strcspn(++name, "/") : 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(also); i++)
+        if (n == strlen(also[i][0]) && strncmp(name, also[i][0], n) == 0)
+            return str_eq(also[i][1], arch);
+    return name == NULL || (n == strlen(arch) && strncmp(name, arch, n) == 0);
+}
+
+int api_platform_check(const char *platform, struct skl_error *err)
+{
+    if (str_empty(platform) || str_eq(platform, "linux") || str_starts(platform, "linux/"))
+        return 0;
+    return error_set(err, SKL_ERR_INVALID, "\"%s\": unknown operating system or architecture: invalid argument", platform);
+}
+
 /* Functions run what the daemon itself could; nothing is known of what the image holds. */
 static int check_platform(const char *platform, struct skl_error *err)
 {
-    CLEANUP(free_p) char *own = xasprintf("linux/%s", api_architecture());
-    size_t n = strlen(own);
-
-    if (str_empty(platform) || str_eq(platform, "linux") || (str_starts(platform, own) && (platform[n] == '\0' || platform[n] == '/')))
+    if (api_platform_check(platform, err) < 0)
+        return -1;
+    if (str_empty(platform) || api_platform_is(platform, api_architecture()))
         return 0;
-    if (!str_starts(platform, "linux/"))
-        return error_set(err, SKL_ERR_INVALID, "\"%s\": unknown operating system or architecture: invalid argument", platform);
-    return error_set(err, SKL_ERR_NOT_FOUND, "no matching manifest for %s in the manifest list entries: functions run %s", platform, own);
+    return error_set(err, SKL_ERR_NOT_FOUND, "no matching manifest for %s in the manifest list entries: functions run linux/%s", platform,
+                     api_architecture());
 }
 
 static void synthesise(struct pull *p)

@@ -150,6 +150,9 @@ struct filter;
 struct image;
 struct volume;
 void container_write_item(struct api_call *c, struct jw *w, const struct container *k, int64_t now, bool size);
+/* images_pull.c. "linux[/arch[/variant]]": its system is linux; its architecture, under whatever name, is that one. */
+int api_platform_check(const char *platform, struct skl_error *err);
+bool api_platform_is(const char *platform, const char *arch);
 #define API_NO_IPV6 "user specified IP address is supported only when connecting to networks with user configured subnets"
 /* What costs Docker time and is told only when asked for. */
 #define IMAGE_CONTAINERS 1u

@@ -222,6 +222,21 @@ def test_how_booleans_are_written(api, box, value, on):
     assert (cid in listed) == on
 
 
+@pytest.mark.parametrize("platform,status", [("linux", 201), ("linux/amd64", 201), ("linux/x86_64", 201), ("linux/amd64/v2", 201), ("linux/amd64x", 404), ("linux/arm64", 404), ("linux/aarch64", 404),
+                                             ("windows/amd64", 400), ("linuxx", 400)])
+def test_platforms(api, platform, status):
+    """What can't be run is not run as something else; a pull says the same."""
+    if api.get("/info").json["Architecture"] != "x86_64":
+        pytest.skip("the table is that of amd64")
+    a = api.post(f"/containers/create?platform={urllib.parse.quote(platform)}", {"Image": "busybox", "Cmd": ["true"]})
+    assert a.status == status, a
+    if status == 201:
+        api.remove(a.json["Id"])
+    if status == 404:
+        assert f"was found but does not match the specified platform: wanted {platform}, actual: linux/amd64" in a.message
+    assert api.post(f"/images/create?fromImage=busybox&tag=latest&platform={urllib.parse.quote(platform)}").status == {201: 200}.get(status, status)
+
+
 def test_df_s_types_came_with_1_42(api):
     assert Api(api.host, "1.41").get("/system/df?type=nope").status == 200
     api.post("/volumes/create", {"Name": "df-types"})
