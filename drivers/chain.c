@@ -215,6 +215,11 @@ static bool runner_keeping(void *ctx, const struct container *c)
     return p && p->volumes;
 }
 
+static int64_t runner_volume_size(void *ctx, const char *name)
+{
+    return volume_tar_size(ctx, name);
+}
+
 static void runner_volume_gone(void *ctx, const char *name)
 {
     volume_tar_forget(ctx, name);
@@ -244,6 +249,7 @@ static const struct runner_ops runner = {
     .output_resume = runner_output_resume,
     .probe = runner_probe,
     .keeping = runner_keeping,
+    .volume_size = runner_volume_size,
     .volume_gone = runner_volume_gone,
     .forget = runner_forget,
 };

@@ -252,6 +252,7 @@ void volumes_abandon(struct peer *p);
 /* A tar for c->mounts[mount], which the caller closes. -1: there is none, or, with err->kind set, an error. */
 int volume_tar_open(struct chain *ch, const struct container *c, size_t mount, struct skl_error *err);
 void volume_tar_forget(struct chain *ch, const char *name);
+int64_t volume_tar_size(const struct chain *ch, const char *name); /* 0: there is none */
 
 /* ---- publish.c ---- */
 int publish_open(struct peer *p, struct container *c, struct skl_error *err); /* runner_ops.publish */

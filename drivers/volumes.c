@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -279,7 +280,7 @@ bool volumes_wanted(const struct peer *p)
 {
     const struct container *c = p->c;
 
-    if (!c || p->volumes_kept || !container_volumes_follow(c))
+    if (!c || p->volumes_kept || !p->ch->volumes_dir || !container_volumes_follow(c))
         return false;
     for (size_t i = 0; i < c->n_mounts; i++)
         if (is_kept(c, &c->mounts[i]))
@@ -311,7 +312,7 @@ void volumes_keep(struct peer *p, const uint8_t *exit, size_t n)
 int volume_tar_open(struct chain *ch, const struct container *c, size_t mount, struct skl_error *err)
 {
     const struct container_mount *m = &c->mounts[mount];
-    CLEANUP(free_p) char *tar = m->type == MOUNT_VOLUME && container_volumes_follow(c) ? tar_of(ch, m->name) : NULL;
+    CLEANUP(free_p) char *tar = m->type == MOUNT_VOLUME && ch->volumes_dir && container_volumes_follow(c) ? tar_of(ch, m->name) : NULL;
     int fd = tar ? open(tar, O_RDONLY | O_CLOEXEC) : -1;
 
     if (tar && fd < 0 && errno != ENOENT)
@@ -356,10 +357,18 @@ int volumes_init(struct chain *ch, const char *dir, struct skl_error *err)
     return 0;
 }
 
+int64_t volume_tar_size(const struct chain *ch, const char *name)
+{
+    CLEANUP(free_p) char *tar = ch->volumes_dir ? tar_of(ch, name) : NULL;
+    struct stat sb;
+
+    return tar && stat(tar, &sb) == 0 ? (int64_t)sb.st_size : 0;
+}
+
 void volume_tar_forget(struct chain *ch, const char *name)
 {
-    CLEANUP(free_p) char *tar = tar_of(ch, name);
+    CLEANUP(free_p) char *tar = ch->volumes_dir ? tar_of(ch, name) : NULL;
 
-    if (unlink(tar) < 0 && errno != ENOENT)
+    if (tar && unlink(tar) < 0 && errno != ENOENT)
         log_warn("volumes", "removing %s: %s", tar, strerror(errno));
 }

@@ -36,9 +36,10 @@ static int parse(struct api_call *c, const char *const *allowed, struct filters 
     return 0;
 }
 
-static void publish(struct api_call *c, const char *type)
+static void publish(struct api_call *c, const char *type, int64_t bytes)
 {
-    struct event_attr reclaimed = {"reclaimed", "0"};
+    CLEANUP(free_p) char *text = xasprintf("%lld", (long long)bytes);
+    struct event_attr reclaimed = {"reclaimed", text};
 
     events_publish(c->api->opts.engine, type, "prune", "", &reclaimed, 1);
 }
@@ -75,7 +76,7 @@ static void next_container(struct container_prune *p)
         return;
     }
     c->api->prunes->containers = false;
-    publish(c, "container");
+    publish(c, "container", 0);
     buf_init(&out, API_REPLY_MAX);
     if (p->n > 0)
         buf_printf(&out, "{\"ContainersDeleted\":[%s],\"SpaceReclaimed\":0}", buf_str(&p->deleted));
@@ -159,7 +160,7 @@ void api_networks_prune(struct api_call *c)
     jw_array_end(&w);
     jw_object_end(&w);
     filters_fini(&f);
-    publish(c, "network");
+    publish(c, "network", 0);
     api_reply_json(c, 200, &out);
 }
 
@@ -176,6 +177,7 @@ void api_volumes_prune(struct api_call *c)
     struct filters f;
     struct skl_error err = {0};
     bool all = false;
+    int64_t reclaimed = 0;
     struct buf out;
     struct jw w;
 
@@ -190,16 +192,19 @@ void api_volumes_prune(struct api_call *c)
     jw_array(&w, "VolumesDeleted");
     for (struct volume *v = volume_first(c->api->opts.engine), *next; v != NULL; v = next) {
         CLEANUP(free_p) char *name = xstrdup(v->name);
+        int64_t size = volume_size(v);
         next = volume_next(v);
         if (v->n_refs == 0 && (all || v->anonymous) && filters_match_labels(&f, "label", volume_label_of, v) &&
-            filters_match_labels(&f, "label!", volume_label_of, v) && volume_remove(v, NULL) == 0)
+            filters_match_labels(&f, "label!", volume_label_of, v) && volume_remove(v, NULL) == 0) {
             jw_string(&w, NULL, name);
+            reclaimed += size;
+        }
     }
     jw_array_end(&w);
-    jw_i64(&w, "SpaceReclaimed", 0);
+    jw_i64(&w, "SpaceReclaimed", reclaimed);
     jw_object_end(&w);
     filters_fini(&f);
-    publish(c, "volume");
+    publish(c, "volume", reclaimed);
     api_reply_json(c, 200, &out);
 }
 
@@ -261,7 +266,7 @@ void api_images_prune(struct api_call *c)
     jw_i64(&w, "SpaceReclaimed", 0);
     jw_object_end(&w);
     filters_fini(&f);
-    publish(c, "image");
+    publish(c, "image", 0);
     api_reply_json(c, 200, &out);
 }
 

@@ -34,7 +34,7 @@ void volume_write(struct jw *w, const struct volume *v, bool usage)
     if (usage) {
         jw_object(w, "UsageData");
         jw_u64(w, "RefCount", v->n_refs);
-        jw_i64(w, "Size", 0);
+        jw_i64(w, "Size", volume_size(v));
         jw_object_end(w);
     }
     jw_object_end(w);

@@ -77,6 +77,8 @@ struct runner_ops {
 
     /* The process has exited, and what its volumes hold is being fetched: the exit follows. */
     bool (*keeping)(void *ctx, const struct container *c);
+    /* Bytes that are kept of what it holds. */
+    int64_t (*volume_size)(void *ctx, const char *name);
     /* The volume is removed: so is what it held. */
     void (*volume_gone)(void *ctx, const char *name);
 

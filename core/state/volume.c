@@ -194,6 +194,13 @@ static int in_use(const struct volume *v, struct skl_error *err)
     return -1;
 }
 
+int64_t volume_size(const struct volume *v)
+{
+    const struct engine *e = v->engine;
+
+    return e->runner != NULL && e->runner->volume_size != NULL ? e->runner->volume_size(e->runner_ctx, v->name) : 0;
+}
+
 int volume_remove(struct volume *v, struct skl_error *err)
 {
     if (v->n_refs > 0)

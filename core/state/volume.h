@@ -56,5 +56,7 @@ struct volume_spec {
 int volume_create(struct engine *e, const struct volume_spec *spec, struct volume **ret, struct skl_error *err);
 /* CONFLICT `remove x: volume is in use - [cid, ...]`, force or not. Publishes destroy. */
 int volume_remove(struct volume *v, struct skl_error *err);
+/* Bytes that are kept of what it holds; 0: nothing. */
+int64_t volume_size(const struct volume *v);
 
 #endif

@@ -148,6 +148,18 @@ def test_it_is_read_of_containers_that_do_not_run(api, volume):
     api.remove(cid)
 
 
+def test_its_size_is_told(api, volume):
+    def usage():
+        return next(v["UsageData"] for v in api.get("/system/df").json["Volumes"] if v["Name"] == volume)
+
+    api.post("/volumes/create", {"Name": volume, "Labels": {"sized": "1"}})
+    assert usage() == {"RefCount": 0, "Size": 0}
+    run(api, volume, "dd if=/dev/zero of=/data/big bs=1k count=100 2>/dev/null")
+    assert 102400 <= usage()["Size"] < 120000
+    pruned = api.post('/volumes/prune?filters=%7B%22label%22:%5B%22sized%22%5D,%22all%22:%5B%22true%22%5D%7D').json
+    assert pruned["VolumesDeleted"] == [volume] and pruned["SpaceReclaimed"] >= 102400
+
+
 def test_a_removed_volume_is_empty_when_it_is_made_again(api, volume):
     run(api, volume, "echo old > /data/f")
     assert api.delete(f"/volumes/{volume}").status == 204
