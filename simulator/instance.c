@@ -116,11 +116,8 @@ static void unmount(struct sim *s, const char *dir, const char *id)
 
 void instance_dir_clean(struct sim *s, const char *dir, const char *id)
 {
-    struct skl_error err = {0};
-
     unmount(s, dir, id);
-    if (fs_remove_tree(dir, &err) < 0)
-        log_warn("instance", "cleaning up: %s", err.message);
+    trash_move(s, dir, id);
 }
 
 static void instance_free(struct instance *in)

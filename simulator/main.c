@@ -75,6 +75,7 @@ static int start(struct sim *s, struct skl_error *err)
     s->loop = loop_new(err);
     if (s->loop == NULL || (s->http = http_client_new(s->loop, err)) == NULL)
         return -1;
+    trash_begin(s);
     if (!s->opts.network_host && (s->netns = netns_pool_new(s->loop, err)) == NULL)
         return -1;
     if (loop_on_signal(s->loop, SIGTERM, on_term, s, err) < 0 || loop_on_signal(s->loop, SIGINT, on_term, s, err) < 0)

@@ -75,7 +75,6 @@ void recover(struct sim *s)
         closedir(d);
     if (n > 0)
         log_info("recover", "removed %zu instances that a killed simulator had left", n);
-    trash_sweep(s);
     sweep_halves(s);
     (void)fs_mkdir_p(dir, 0700, NULL);
     (void)fs_mkdir_p(crun, 0700, NULL);

@@ -221,7 +221,9 @@ bool instance_is_pid(const char *dir, pid_t pid); /* that pid is the instance's 
 
 /* ---- trash.c ---- */
 void trash_put(struct sim *s, const char *dir, const char *id); /* it is gone from where it was at once */
-void trash_sweep(const struct sim *s);     /* blocking: before anything is served, and by the warden */
+void trash_move(const struct sim *s, const char *dir, const char *id); /* ... and stays there for now */
+void trash_begin(struct sim *s);           /* what an earlier simulator left there goes */
+void trash_sweep(const struct sim *s);     /* blocking: by the warden */
 
 /* ---- limits.c ---- */
 void limits_begin(struct sim *s);

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -78,16 +79,26 @@ static void empty_it(struct sim *s)
     loop_work(s->loop, work, work_done, e);
 }
 
-void trash_put(struct sim *s, const char *dir, const char *id)
+void trash_move(const struct sim *s, const char *dir, const char *id)
 {
     CLEANUP(free_p) char *top = trash_dir(s), *to = fs_join(top, id);
     struct skl_error err = {0};
 
-    if (fs_mkdir_p(top, 0700, NULL) < 0 || rename(dir, to) < 0) {
-        if (fs_remove_tree(dir, &err) < 0)
-            log_warn("instance", "cleaning up: %s", err.message);
-        return;
-    }
+    if ((fs_mkdir_p(top, 0700, NULL) < 0 || rename(dir, to) < 0) && fs_remove_tree(dir, &err) < 0)
+        log_warn("instance", "cleaning up: %s", err.message);
+}
+
+void trash_begin(struct sim *s)
+{
+    CLEANUP(free_p) char *dir = trash_dir(s);
+
+    if (access(dir, F_OK) == 0)
+        empty_it(s);
+}
+
+void trash_put(struct sim *s, const char *dir, const char *id)
+{
+    trash_move(s, dir, id);
     s->trash_more = true;
     if (!s->trash_busy)
         empty_it(s);

@@ -3,7 +3,7 @@
  *
  * crun dies with the simulator (PR_SET_PDEATHSIG), but not what it runs: functions would go on for ever. The warden reads a pipe whose
  * other end only the simulator has. At its end it kills the containers that are still noted in the state directory, and removes
- * their files. It holds the lock of the state directory meanwhile, so that it never meets the next simulator's. After an orderly end
+ * their files. It holds the lock of the state directory until no instance is left, so that it never meets the next simulator's. After an orderly end
  * there is nothing to do.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -25,6 +25,7 @@
 #include "simulator/sim.h"
 
 #define MOUNTS_MAX (1024u * 1024)
+#define LOCK_FD 3
 #define GONE_TRIES 500                 /* of 10 ms: until the kernel has ended all of a killed container */
 
 static int pipe_fd = -1;
@@ -36,7 +37,7 @@ static void become(const char *state_dir, int read_fd, int lock_fd, bool own_dir
     const char *argv[] = {"sockerless-warden", WARDEN_OPTION, state_dir, own_dir ? "own" : NULL, NULL};
 
     setsid(); /* not for the terminal's signals */
-    if (dup2(read_fd, STDIN_FILENO) < 0 || fcntl(lock_fd, F_SETFD, 0) < 0)
+    if (dup2(read_fd, STDIN_FILENO) < 0 || (lock_fd != LOCK_FD && dup2(lock_fd, LOCK_FD) < 0) || fcntl(LOCK_FD, F_SETFD, 0) < 0)
         _exit(127);
     execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
     _exit(127);
@@ -123,8 +124,9 @@ int warden_run(const char *state_dir, bool own_dir)
     }
     if (d != NULL)
         closedir(d);
-    trash_sweep(&s);
     limits_end(&s);
+    close(LOCK_FD); /* what is left are files that nobody uses: the next simulator need not wait for their end */
+    trash_sweep(&s);
     if (own_dir)
         (void)fs_remove_tree(state_dir, NULL);
     return 0;
