@@ -19,6 +19,7 @@
 #define POLL_NS (1 * NS_PER_S)
 #define QUIET_NS (2 * NS_PER_S)
 #define PATIENCE_NS (10 * NS_PER_S)
+#define LOOK_NS (30 * NS_PER_S) /* without a line from the cloud in between */
 #define LINES_MAX 200000u /* that are told apart; a longer log is read once */
 
 /* What tells one line from another. The same line may be there several times with the same time. */
@@ -107,7 +108,12 @@ static bool on_entry(void *arg, const struct skl_log_entry *e)
         return true;
     t->any = true;
     t->last = clock_mono();
-    return t->ops->on_line(t->arg, (uint8_t)e->stream, e->data, e->len);
+    if (!t->ops->on_line(t->arg, (uint8_t)e->stream, e->data, e->len)) {
+        timer_stop(&t->timer); /* the reader's time, not the driver's */
+        return false;
+    }
+    timer_start(&t->timer, LOOK_NS);
+    return true;
 }
 
 static void on_done(void *arg, const struct skl_error *err)
@@ -116,6 +122,7 @@ static void on_done(void *arg, const struct skl_error *err)
     int64_t quiet;
 
     t->call = NULL;
+    timer_stop(&t->timer);
     if (t->gone) {
         tail_free(t);
         return;
@@ -129,14 +136,23 @@ static void on_done(void *arg, const struct skl_error *err)
         tail_end(t);
 }
 
+/* Time for a look; or one takes too long (its driver's logs never complete), and is the last. */
 static void look(void *arg)
 {
     struct cloud_tail *t = arg;
     struct skl_error err;
 
+    if (t->call != NULL) {
+        t->gone = true;
+        plugin_call_cancel(t->call); /* on_done() frees, whenever the driver lets it come */
+        t->ops->on_end(t->arg);
+        return;
+    }
     t->look++;
     t->call = container_cloud_logs(t->c, t->since, 0, -1, on_entry, on_done, t, &err);
-    if (t->call == NULL)
+    if (t->call != NULL)
+        timer_start(&t->timer, LOOK_NS);
+    else
         tail_end(t);
 }
 
@@ -161,8 +177,10 @@ struct cloud_tail *cloud_tail_begin(struct container *c, bool wait, const struct
 
 void cloud_tail_resume(struct cloud_tail *t)
 {
-    if (t->call != NULL)
-        plugin_logs_resume(t->call);
+    if (t->call == NULL)
+        return;
+    timer_start(&t->timer, LOOK_NS);
+    plugin_logs_resume(t->call);
 }
 
 void cloud_tail_cancel(struct cloud_tail *t)

@@ -153,5 +153,10 @@ int main(int argc, char **argv)
     qsort(times, n_times, sizeof(*times), by_value);
     printf("{\"rate\": %.1f, \"median\": %u, \"p99\": %u, \"failed\": %zu}\n", (double)n_times / seconds, n_times ? times[n_times / 2] : 0,
            n_times ? times[n_times * 99 / 100] : 0, failed);
+    for (int i = 0; i < n; i++)
+        close(clients[i].fd);
+    close(epoll);
+    free(clients);
+    free(times);
     return 0;
 }
