@@ -26,7 +26,7 @@ class Cut(Exception):
 class Box:
     def __init__(self, name, cmd, auto=False):
         self.names, self.cmd, self.auto, self.id = {name}, cmd, auto, None  # auto: --rm
-        self.there, self.running, self.code = DOUBT, False, None
+        self.there, self.running, self.killing, self.code = DOUBT, False, False, None
 
     @property
     def name(self):
@@ -130,9 +130,9 @@ class Worker:
         box = self.pick(lambda b: b.running and not b.auto)
         if box is None:
             return
-        box.running = DOUBT
+        box.running, box.killing = DOUBT, True
         self.ask("POST", f"/containers/{box.id}/kill", None, [204])
-        box.running, box.code = False, 137
+        box.running, box.killing, box.code = False, False, 137
 
     def remove(self):
         box = self.pick(lambda b: True)
@@ -239,9 +239,18 @@ class Chaos:
         wait_until(settled, "a container to remove itself")
         return self.api.get(f"/containers/{box.id}/json").status == 404
 
+    def settle(self, box):
+        """A kill was in doubt: the signal may have arrived, and the exit still be on its way. Another one ends the doubt."""
+        assert self.api.post(f"/containers/{box.id}/kill").status in (204, 409)
+        self.api.wait(box.id)
+        box.running, box.killing, box.code = False, False, 137
+
     def check_run(self, box, state):
+        if box.killing:
+            self.settle(box)
+            state = self.api.inspect(box.id)["State"]
         if box.cmd == COUNT and box.running is not DOUBT:
-            assert state["Running"] == box.running, (box.names, state)
+            assert state["Running"] == box.running, (box.names, state, self.said_of(box))
         if box.code is not None:
             assert not state["Running"] and state["ExitCode"] == box.code, (box.names, box.code, state)
         if box.cmd == COUNT and state["Running"]:
@@ -251,6 +260,9 @@ class Chaos:
             assert code == int(box.cmd.split()[-1]), (box.cmd, self.api.inspect(box.id)["State"])
         counted(self.output(box))
         box.running = box.cmd == COUNT and self.api.inspect(box.id)["State"]["Running"]
+
+    def said_of(self, box):
+        return [line for line in self.house.log().splitlines() if box.id[:12] in line][-20:]
 
     def output(self, box):
         body, frames = self.api.get(f"/containers/{box.id}/logs?stdout=1").body, []
@@ -278,6 +290,9 @@ class Chaos:
             assert mine <= set(names), f"nobody asked for {mine - set(names)}"
 
     def check_volumes(self):
+        eventually(self.volumes_are_those_of_boxes)  # a half-done create takes its time to be undone
+
+    def volumes_are_those_of_boxes(self):
         have = {v["Name"] for v in self.api.get("/volumes").json["Volumes"]}
         used = {m["Name"] for w in self.workers for b in w.boxes for m in self.api.inspect(b.id)["Mounts"]}
         assert used <= have, used - have
