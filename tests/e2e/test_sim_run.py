@@ -281,7 +281,7 @@ def test_a_deleted_service_gets_term_and_then_kill(g, tmp_path):
     def left():
         return inside(g, "stubborn")
 
-    assert left()
+    wait_until(left, "the instance")
     began = time.monotonic()
     g.done(g.ok("DELETE", f"{g.services}/stubborn"))
     assert left()
