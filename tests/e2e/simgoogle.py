@@ -85,9 +85,13 @@ def let_go(g, service, waiting):
     """Ends the requests to /wait, however late they get there."""
     def over():
         for pid in inside(g, service):
-            if os.path.exists(f"/proc/{pid}/root/srv.sh"):  # it is in its own root already
+            if not os.path.exists(f"/proc/{pid}/root/srv.sh"):  # it is not in its own root yet
+                continue
+            try:
                 with open(f"/proc/{pid}/root/tmp/go", "w"):
                     pass
+            except OSError:  # it ended meanwhile; the next round finds another
+                pass
         return all(w.done() for w in waiting)
 
     wait_until(over, "requests to end")
