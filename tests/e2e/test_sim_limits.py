@@ -53,8 +53,7 @@ def content(directory, *names):
 def start(g, name, **limits):
     op = g.done(g.ok("POST", f"{g.services}?serviceId={name}", {"template": {"containers": [{
         "image": "busybox", "command": ["sh", "-c", GREEDY], "resources": {"limits": limits}}]}}))
-    g.call("GET", op["response"]["uri"])
-    return inside(g, name)[0]
+    return wait_until(lambda: g.call("GET", op["response"]["uri"]) and inside(g, name), "the instance")[0]
 
 
 def left(g):

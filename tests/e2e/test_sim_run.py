@@ -276,12 +276,11 @@ def test_a_timeout_answers_and_leaves_the_process(g):
 def test_a_deleted_service_gets_term_and_then_kill(g, tmp_path):
     script = "trap 'echo got TERM' TERM; (while :; do nc -l -p $PORT -e /bin/true; done) & while :; do sleep 0.1; done; : stubborn"
     op = g.done(g.ok("POST", f"{g.services}?serviceId=stubborn", {"template": {"containers": [{"image": "busybox", "command": ["sh", "-c", script]}]}}))
-    g.call("GET", op["response"]["uri"])
 
     def left():
         return inside(g, "stubborn")
 
-    wait_until(left, "the instance")
+    wait_until(lambda: g.call("GET", op["response"]["uri"]) and left(), "the instance")
     began = time.monotonic()
     g.done(g.ok("DELETE", f"{g.services}/stubborn"))
     assert left()
