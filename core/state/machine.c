@@ -197,7 +197,7 @@ static void begin_run(struct machine *m, struct plugin *p)
     struct skl_error err;
     struct view view;
 
-    if (run_prepare(c, &err) < 0) {
+    if (machine_agent_prepare(c, &err) < 0) {
         start_failed(m, &err, 128);
         return;
     }
@@ -349,7 +349,7 @@ static void start_failed(struct machine *m, const struct skl_error *err, int exi
     machine_save(m);
     if (m->open_run != 0)
         machine_kill_invocation(c, c->run, SIGKILL);
-    run_release(c, false);
+    machine_agent_release(c, false);
     log_run_end(c->log);
     if (was_restarting && !again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
@@ -440,7 +440,7 @@ void machine_run_end(struct machine *m, const struct run_result *r)
     waiters_wake(c, WAIT_NEXT_EXIT, c->exit_code, NULL);
     if (!again)
         waiters_wake(c, WAIT_NOT_RUNNING, c->exit_code, NULL);
-    run_release(c, keep_files);
+    machine_agent_release(c, keep_files);
     log_run_end(c->log);
     ops_run_ended(m);
     if (again)
@@ -680,7 +680,7 @@ void machine_resume(struct container *c)
     }
     if (machine_driver(c) != NULL)
         plugin_run_adopt(machine_driver(c), c->id, c->run);
-    if (run_prepare(c, &err) < 0)
+    if (machine_agent_prepare(c, &err) < 0)
         log_error("state", "container %.12s: %s", c->id, err.message);
     timer_start(&m->lost_timer, e->agent_lost);
     health_started(c);

@@ -108,9 +108,9 @@ void machine_remove(struct machine *m, bool volumes);
 struct machine *machine_of_run(const struct container *c, uint32_t run); /* NULL: that is not the present run */
 void machine_kill_invocation(const struct container *c, uint32_t run, int signo); /* machine_kill.c */
 struct plugin *machine_driver(const struct container *c); /* NULL: not loaded */
-/* ports.c: the chain expects the run's agent, and its published ports listen; -1: one of them can't. */
-int run_prepare(struct container *c, struct skl_error *err);
-void run_release(struct container *c, bool keep_files);
+/* machine_agent.c: the chain expects the run's agent, and its published ports listen; -1: one of them can't. */
+int machine_agent_prepare(struct container *c, struct skl_error *err);
+void machine_agent_release(struct container *c, bool keep_files);
 bool machine_acts_on_agent(const struct container *c, uint64_t cap); /* the driver's cap, and there can be an agent */
 
 /* ---- machine_row.c ---- */

@@ -133,35 +133,3 @@ bool container_publishes(const struct container *c)
 {
     return asks_for_ports(c) && machine_acts_on_agent(c, SKL_CAP_AGENT_EXIT);
 }
-
-/* ---- for a run ---- */
-
-static void forget(struct container *c)
-{
-    free(c->ports);
-    c->ports = NULL;
-    c->n_ports = 0;
-}
-
-int run_prepare(struct container *c, struct skl_error *err)
-{
-    struct engine *e = c->engine;
-
-    forget(c);
-    if (!container_has_agent(c))
-        return 0;
-    e->runner->prepare(e->runner_ctx, c);
-    if (!container_publishes(c))
-        return 0;
-    c->n_ports = container_bindings(c, &c->ports);
-    return e->runner->publish(e->runner_ctx, c, err);
-}
-
-void run_release(struct container *c, bool keep_files)
-{
-    struct engine *e = c->engine;
-
-    if (container_has_agent(c))
-        e->runner->release(e->runner_ctx, c, keep_files);
-    forget(c);
-}

@@ -97,19 +97,25 @@ static void on_operation(void *arg, const struct gcp_op_result *result)
         removal_again(r, result->error);
 }
 
+/* Whether this answer ends the removal: the function is gone already, or can't be removed. */
+static bool ended_by(struct gcf_removal *r, const struct gcp_reply *reply)
+{
+    r->call = NULL;
+    if (!reply->error)
+        return false;
+    if (reply->fault->code == GCP_NOT_FOUND && !reply->fault->html)
+        removal_gone(r);
+    else
+        removal_finish(r, reply->error);
+    return true;
+}
+
 static void on_delete(void *arg, const struct gcp_reply *reply)
 {
     struct gcf_removal *r = arg;
 
-    r->call = NULL;
-    if (reply->error && reply->fault->code == GCP_NOT_FOUND && !reply->fault->html) {
-        removal_gone(r);
+    if (ended_by(r, reply))
         return;
-    }
-    if (reply->error) {
-        removal_finish(r, reply->error);
-        return;
-    }
     r->op = gcp_op_wait(&r->inst->client, GCP_FUNCTIONS, reply->json, r->what, r->deadline, on_operation, r);
     if (!r->op)
         removal_no_memory(r);
@@ -120,15 +126,8 @@ static void on_look(void *arg, const struct gcp_reply *reply)
     struct gcf_removal *r = arg;
     struct gcf_function f;
 
-    r->call = NULL;
-    if (reply->error && reply->fault->code == GCP_NOT_FOUND && !reply->fault->html) {
-        removal_gone(r);
+    if (ended_by(r, reply))
         return;
-    }
-    if (reply->error) {
-        removal_finish(r, reply->error);
-        return;
-    }
     gcf_function_read(&f, reply->json);
     if (strcmp(f.container_id, r->owner)) {
         gcf_log(r->inst, SKL_LOG_WARN, "%s: it is another's and stays", r->what);
